@@ -1,0 +1,63 @@
+/// How many bytes one step takes: as many tables are looked up at once.
+const SLICES: usize = 8;
+
+type Tables = [[u32; 256]; SLICES];
+
+/// The Castagnoli polynomial, reflected.
+const POLYNOMIAL: u32 = 0x82f6_3b78;
+
+const fn tables() -> Tables {
+    let mut tables = [[0; 256]; SLICES];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut crc = byte as u32;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = (crc >> 1) ^ (POLYNOMIAL & (crc & 1).wrapping_neg());
+            bit += 1;
+        }
+        tables[0][byte] = crc;
+        byte += 1;
+    }
+    let mut slice = 1;
+    while slice < SLICES {
+        let mut byte = 0;
+        while byte < 256 {
+            let crc = tables[slice - 1][byte];
+            tables[slice][byte] = (crc >> 8) ^ tables[0][(crc & 0xff) as usize];
+            byte += 1;
+        }
+        slice += 1;
+    }
+    tables
+}
+
+thread_local! {
+    /// Made at the first use: as constants they would be 8 kB of every download, and do not compress.
+    static TABLES: Box<Tables> = Box::new(tables());
+}
+
+/// The CRC-32C (Castagnoli) of `bytes`, as Kafka's record batches carry it.
+pub fn crc32c(bytes: &[u8]) -> u32 {
+    TABLES.with(|tables| !update(tables, u32::MAX, bytes))
+}
+
+fn update(tables: &Tables, mut crc: u32, bytes: &[u8]) -> u32 {
+    let (chunks, rest) = bytes.as_chunks::<SLICES>();
+    for chunk in chunks {
+        let [a, b, c, d, e, f, g, h] = *chunk;
+        let low = crc ^ u32::from_le_bytes([a, b, c, d]);
+        crc = tables[7][(low & 0xff) as usize]
+            ^ tables[6][(low >> 8 & 0xff) as usize]
+            ^ tables[5][(low >> 16 & 0xff) as usize]
+            ^ tables[4][(low >> 24) as usize]
+            ^ tables[3][usize::from(e)]
+            ^ tables[2][usize::from(f)]
+            ^ tables[1][usize::from(g)]
+            ^ tables[0][usize::from(h)];
+    }
+    for byte in rest {
+        crc = (crc >> 8) ^ tables[0][((crc ^ u32::from(*byte)) & 0xff) as usize];
+    }
+    crc
+}

@@ -1,0 +1,290 @@
+//! Reading: positions of the assigned partitions, fetches one at a time, commits of what was handled.
+//!
+//! ```text
+//! assign() -> FetchOffsets, ListBounds -> ready
+//! fetch()  -> Fetch -> records, or a wait for a notice that something was appended
+//! resolve() moves what commit() stores
+//! ```
+
+mod position;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use position::Position;
+pub use position::Reset;
+
+use crate::base::{Error, Instant, Now, Offset, TopicId, TopicPartition};
+use crate::client::producer::CallId;
+use crate::group::{CommitOffsets, CommittedOffset, FetchOffsets, OffsetCommit};
+use crate::log::TopicRow;
+use crate::log::ops::{Bounds, Fetch, Fetched, ListBounds};
+
+/// What the consumer wants done.
+pub enum Output {
+    /// Run, then call [`Consumer::offsets_fetched`] with this list of partitions.
+    FetchOffsets(FetchOffsets),
+    /// Run, then call [`Consumer::bounds_listed`].
+    ListBounds(ListBounds),
+    /// Run, then call [`Consumer::fetched`] with this seek count.
+    Fetch(Fetch, u64),
+    /// Every assigned partition has a position.
+    Ready,
+    /// Records for a call of [`Consumer::fetch`]; `None` where it was woken instead.
+    Records(CallId, Option<Records>),
+    /// A fetch has failed.
+    Failed(CallId, Error),
+}
+
+/// Whole batches of one partition, and from where they count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Records {
+    /// The partition.
+    pub tp: TopicPartition,
+    /// The topic's name.
+    pub topic: String,
+    /// The first offset that was asked for; what lies before it in the first batch is to be skipped.
+    pub from: Offset,
+    /// The high watermark.
+    pub end: Offset,
+    /// The batches.
+    pub batches: Vec<Vec<u8>>,
+}
+
+/// The consumer of one application in one group.
+pub struct Consumer {
+    group: String,
+    topics: BTreeMap<TopicId, String>,
+    positions: BTreeMap<TopicPartition, Position>,
+    /// The partition that is asked next, so that none starves.
+    turn: usize,
+    waiting: Option<(CallId, usize)>,
+    in_flight: bool,
+    recheck_at: Option<Instant>,
+    outputs: VecDeque<Output>,
+}
+
+impl Consumer {
+    /// A lost notice delays a record no longer than this.
+    const RECHECK_MS: u64 = 5_000;
+
+    /// A consumer of `group`, with nothing assigned.
+    pub fn new(group: String) -> Self {
+        Self {
+            group,
+            topics: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            turn: 0,
+            waiting: None,
+            in_flight: false,
+            recheck_at: None,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// The group.
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
+    /// Assigns these topics' partitions; those that were assigned before keep their positions.
+    pub fn assign(&mut self, topics: &[(String, TopicRow, Reset)]) {
+        self.topics = topics.iter().map(|(name, row, _)| (row.id, name.clone())).collect();
+        self.positions.retain(|tp, _| self.topics.contains_key(&tp.topic));
+        for (_, row, reset) in topics {
+            for tp in row.topic_partitions() {
+                self.positions.entry(tp).or_insert_with(|| Position::new(*reset));
+            }
+        }
+        let partitions: Vec<_> = self.unresolved().collect();
+        if partitions.is_empty() {
+            self.outputs.push_back(Output::Ready);
+        } else {
+            self.outputs.push_back(Output::FetchOffsets(FetchOffsets { group: self.group.clone(), partitions }));
+        }
+    }
+
+    /// Gives everything up: the next [`Consumer::assign`] begins at what was committed.
+    pub fn revoke(&mut self) {
+        self.positions.clear();
+        self.wake();
+    }
+
+    /// The assigned partitions, by topic name.
+    pub fn assignment(&self) -> impl Iterator<Item = (&str, i32)> {
+        let named = |tp: &TopicPartition| Some((self.topics.get(&tp.topic)?.as_str(), tp.partition));
+        self.positions.keys().filter_map(named)
+    }
+
+    fn unresolved(&self) -> impl Iterator<Item = TopicPartition> + '_ {
+        self.positions.iter().filter(|(_, position)| position.next.is_none()).map(|(tp, _)| *tp)
+    }
+
+    /// What the group had committed for `partitions`.
+    pub fn offsets_fetched(&mut self, partitions: &[TopicPartition], offsets: &[Option<CommittedOffset>]) {
+        for (tp, committed) in partitions.iter().zip(offsets) {
+            if let (Some(position), Some(committed)) = (self.positions.get_mut(tp), committed) {
+                position.begin_at(committed.offset);
+            }
+        }
+        let partitions: Vec<_> = self.unresolved().collect();
+        if partitions.is_empty() {
+            self.outputs.push_back(Output::Ready);
+        } else {
+            self.outputs.push_back(Output::ListBounds(ListBounds { partitions }));
+        }
+    }
+
+    /// The ends of `partitions`, for those that have no position of their own.
+    pub fn bounds_listed(&mut self, partitions: &[TopicPartition], bounds: &[Bounds]) {
+        for (tp, bounds) in partitions.iter().zip(bounds) {
+            if let Some(position) = self.positions.get_mut(tp) {
+                position.reset_to(*bounds);
+            }
+        }
+        self.outputs.push_back(Output::Ready);
+        self.start_fetch();
+    }
+
+    /// Asks for records; one call at a time.
+    pub fn fetch(&mut self, now: Now, call: CallId, bytes_max: usize) {
+        self.wake();
+        self.waiting = Some((call, bytes_max));
+        self.recheck_at = Some(now.instant + Self::RECHECK_MS);
+        self.start_fetch();
+    }
+
+    /// Ends a waiting fetch without records.
+    pub fn wake(&mut self) {
+        if let Some((call, _)) = self.waiting.take() {
+            self.outputs.push_back(Output::Records(call, None));
+        }
+        self.recheck_at = None;
+    }
+
+    fn start_fetch(&mut self) {
+        let Some((_, bytes_max)) = self.waiting.filter(|_| !self.in_flight) else { return };
+        let count = self.positions.len();
+        let turns = (0..count).map(|step| (self.turn + step) % count.max(1));
+        for index in turns {
+            let Some((tp, position)) = self.positions.iter().nth(index) else { continue };
+            let Some(offset) = position.wants() else { continue };
+            let fetch = Fetch { tp: *tp, offset, batches_max: position.batches_for(bytes_max) };
+            self.outputs.push_back(Output::Fetch(fetch, position.seeks));
+            self.in_flight = true;
+            self.turn = index + 1;
+            return;
+        }
+    }
+
+    /// A fetch has ended.
+    pub fn fetched(&mut self, tp: TopicPartition, offset: Offset, seeks: u64, result: Result<Fetched, Error>) {
+        self.in_flight = false;
+        // A seek, a pause or a revocation meanwhile makes the answer stale: the records are read again when wanted.
+        let position = self.positions.get_mut(&tp).filter(|position| position.seeks == seeks && !position.paused);
+        match (position, result) {
+            (None, _) => {}
+            (Some(_), Err(error)) => {
+                if let Some((call, _)) = self.waiting.take() {
+                    self.outputs.push_back(Output::Failed(call, error));
+                }
+                return;
+            }
+            (Some(position), Ok(fetched)) => {
+                let records = position.took(offset, &fetched);
+                if let (Some(next), Some((call, _))) = (records, self.waiting) {
+                    position.fetched_to(next);
+                    self.waiting = None;
+                    self.recheck_at = None;
+                    let topic = self.topics.get(&tp.topic).cloned().unwrap_or_default();
+                    let records =
+                        Records { tp, topic, from: offset, end: fetched.end, batches: fetched.batches };
+                    self.outputs.push_back(Output::Records(call, Some(records)));
+                }
+            }
+        }
+        self.start_fetch();
+    }
+
+    /// Records were appended: the partition now ends at `end`.
+    pub fn appended(&mut self, tp: TopicPartition, end: Offset) {
+        if let Some(position) = self.positions.get_mut(&tp) {
+            position.appended(end);
+            self.start_fetch();
+        }
+    }
+
+    /// The application has handled everything before `next`.
+    pub fn resolve(&mut self, tp: TopicPartition, next: Offset) {
+        if let Some(position) = self.positions.get_mut(&tp) {
+            position.handled = Some(next);
+        }
+    }
+
+    /// Reads on from `offset`; -1 is the end, -2 the beginning.
+    pub fn seek(&mut self, tp: TopicPartition, offset: Offset) {
+        if let Some(position) = self.positions.get_mut(&tp) {
+            position.seek(offset);
+            self.start_fetch();
+        }
+    }
+
+    /// Stops or resumes the reading of a partition.
+    pub fn pause(&mut self, tp: TopicPartition, paused: bool) {
+        if let Some(position) = self.positions.get_mut(&tp) {
+            position.pause(paused);
+            self.start_fetch();
+        }
+    }
+
+    /// Commits what was handled since the last commit. Nothing to do: `None`.
+    pub fn commit_handled(&mut self, now: Now) -> Option<CommitOffsets> {
+        let mut offsets = Vec::new();
+        for (tp, position) in &mut self.positions {
+            if let Some(offset) = position.take_uncommitted() {
+                let committed = CommittedOffset { offset, metadata: None, at: now.timestamp };
+                offsets.push(OffsetCommit { tp: *tp, committed });
+            }
+        }
+        (!offsets.is_empty()).then(|| CommitOffsets { group: self.group.clone(), offsets })
+    }
+
+    /// A commit has failed: the next one stores these again.
+    pub fn commit_failed(&mut self, commit: &CommitOffsets) {
+        for offset in &commit.offsets {
+            if let Some(position) = self.positions.get_mut(&offset.tp) {
+                position.committed = None;
+            }
+        }
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Now) {
+        if self.recheck_at.is_some_and(|at| at <= now.instant) {
+            self.recheck_at = Some(now.instant + Self::RECHECK_MS);
+            self.positions.values_mut().for_each(Position::doubt_end);
+            self.start_fetch();
+        }
+    }
+
+    /// When [`Consumer::tick`] is needed next.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.recheck_at
+    }
+
+    /// What is to be done next.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The name of a topic that is assigned.
+    pub fn topic(&self, id: TopicId) -> Option<&str> {
+        self.topics.get(&id).map(String::as_str)
+    }
+
+    /// The assigned partition of this name.
+    pub fn partition(&self, topic: &str, partition: i32) -> Option<TopicPartition> {
+        let (id, _) = self.topics.iter().find(|(_, name)| *name == topic)?;
+        let tp = TopicPartition { topic: *id, partition };
+        self.positions.contains_key(&tp).then_some(tp)
+    }
+}

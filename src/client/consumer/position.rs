@@ -1,0 +1,121 @@
+use crate::base::Offset;
+use crate::log::batch::BatchHeader;
+use crate::log::ops::{Bounds, Fetched};
+
+/// Where to begin in a partition in which the group has committed nothing, or whose position is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reset {
+    /// At the log start offset.
+    Earliest,
+    /// At the end.
+    Latest,
+}
+
+/// Where one consumer stands in one partition.
+pub(super) struct Position {
+    reset: Reset,
+    /// The next offset to fetch; `None` until it is known.
+    pub(super) next: Option<Offset>,
+    /// The end as last heard of; `None` where it must be looked up.
+    end: Option<Offset>,
+    /// What the application has handled: the next offset to commit.
+    pub(super) handled: Option<Offset>,
+    /// What was committed last.
+    pub(super) committed: Option<Offset>,
+    pub(super) paused: bool,
+    /// Counts what makes a fetch under way stale.
+    pub(super) seeks: u64,
+    batch_bytes: usize,
+}
+
+impl Position {
+    /// A first guess at the size of a batch; afterwards it is measured.
+    const BATCH_BYTES_GUESS: usize = 64 << 10;
+    const BATCHES_MAX: usize = 512;
+
+    pub(super) fn new(reset: Reset) -> Self {
+        Self {
+            reset,
+            next: None,
+            end: None,
+            handled: None,
+            committed: None,
+            paused: false,
+            seeks: 0,
+            batch_bytes: Self::BATCH_BYTES_GUESS,
+        }
+    }
+
+    /// The group goes on here.
+    pub(super) fn begin_at(&mut self, offset: Offset) {
+        if self.next.is_none() {
+            self.next = Some(offset);
+            self.committed = Some(offset);
+        }
+    }
+
+    /// Without a committed offset, the policy decides.
+    pub(super) fn reset_to(&mut self, bounds: Bounds) {
+        if self.next.is_none() {
+            self.next = Some(if self.reset == Reset::Earliest { bounds.start } else { bounds.end });
+            self.end = Some(bounds.end);
+        }
+    }
+
+    /// The offset to fetch, if there is or may be something there.
+    pub(super) fn wants(&self) -> Option<Offset> {
+        let next = self.next.filter(|_| !self.paused)?;
+        (next < 0 || self.end.is_none_or(|end| next < end)).then_some(next)
+    }
+
+    pub(super) fn batches_for(&self, bytes: usize) -> usize {
+        (bytes / self.batch_bytes.max(1)).clamp(1, Self::BATCHES_MAX)
+    }
+
+    /// What a fetch says: the offset to go on from where it brought records.
+    pub(super) fn took(&mut self, offset: Offset, fetched: &Fetched) -> Option<Offset> {
+        self.end = Some(fetched.end);
+        if offset < fetched.start || offset > fetched.end {
+            self.next = Some(match (offset, self.reset) {
+                (-2, _) | (0.., Reset::Earliest) => fetched.start,
+                _ => fetched.end,
+            });
+            return None;
+        }
+        let last = fetched.batches.last()?;
+        let bytes: usize = fetched.batches.iter().map(Vec::len).sum();
+        self.batch_bytes = bytes.div_ceil(fetched.batches.len());
+        BatchHeader::read(last).ok().map(|header| header.next_offset())
+    }
+
+    pub(super) fn fetched_to(&mut self, next: Offset) {
+        self.next = Some(next);
+    }
+
+    pub(super) fn appended(&mut self, end: Offset) {
+        self.end = self.end.map(|known| known.max(end));
+    }
+
+    /// A notice may have been lost: look the end up again.
+    pub(super) fn doubt_end(&mut self) {
+        self.end = None;
+    }
+
+    pub(super) fn seek(&mut self, offset: Offset) {
+        self.seeks += 1;
+        self.next = Some(offset);
+        self.end = None;
+        self.handled = (offset >= 0).then_some(offset);
+    }
+
+    pub(super) fn pause(&mut self, paused: bool) {
+        self.paused = paused;
+        self.seeks += u64::from(paused);
+    }
+
+    pub(super) fn take_uncommitted(&mut self) -> Option<Offset> {
+        let handled = self.handled.filter(|handled| self.committed != Some(*handled))?;
+        self.committed = Some(handled);
+        Some(handled)
+    }
+}

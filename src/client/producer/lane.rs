@@ -1,0 +1,132 @@
+use std::collections::VecDeque;
+
+use super::{CallId, Frame};
+use crate::base::{Error, Offset, ProducerId, Sequence, TopicPartition};
+use crate::log::Durability;
+use crate::log::batch::{BatchBuilder, BatchOptions};
+use crate::log::ops::{AppendEntry, Appended, Expected};
+
+/// What waits for one partition, and what is believed of its end.
+pub(super) struct Lane {
+    id: ProducerId,
+    sequence: Sequence,
+    end: Option<Expected>,
+    /// No batch that is taken off from now on can land below this.
+    floor: Offset,
+    waiting: VecDeque<Batch>,
+    in_flight: Option<Sealed>,
+}
+
+/// The part of a batch that belongs to one call.
+pub(super) struct Share {
+    pub(super) call: CallId,
+    /// The index of the call's first record in the batch.
+    pub(super) first: i32,
+}
+
+struct Batch {
+    builder: BatchBuilder,
+    about: About,
+}
+
+struct Sealed {
+    bytes: Option<Vec<u8>>,
+    size: usize,
+    about: About,
+}
+
+struct About {
+    shares: Vec<Share>,
+    durability: Durability,
+    /// An attempt whose outcome is unknown may have put the batch at or after this offset.
+    attempted_from: Option<Offset>,
+}
+
+impl Lane {
+    /// A batch is closed when it has grown to this: larger rows read no faster.
+    const BATCH_BYTES: usize = 256 << 10;
+
+    pub(super) fn new(id: ProducerId, end: Expected) -> Self {
+        Self { id, sequence: 0, end: Some(end), floor: end.next, waiting: VecDeque::new(), in_flight: None }
+    }
+
+    /// Takes a record; true if this is the call's first one in its batch.
+    pub(super) fn push(&mut self, call: CallId, frame: &Frame<'_>, durability: Durability) -> bool {
+        let open = self.waiting.back().is_some_and(|batch| {
+            batch.builder.size() + frame.bytes_max() <= Self::BATCH_BYTES || batch.builder.len() == 0
+        });
+        if !open {
+            self.open_batch();
+        }
+        let Some(batch) = self.waiting.back_mut() else { return false };
+        let first = batch.builder.len() as i32;
+        batch.builder.push(frame.timestamp, frame.key, frame.value, &frame.headers);
+        batch.about.durability = batch.about.durability.max(durability);
+        self.sequence = self.sequence.wrapping_add(1) & Sequence::MAX;
+        let new = batch.about.shares.last().is_none_or(|share| share.call != call);
+        if new {
+            batch.about.shares.push(Share { call, first });
+        }
+        new
+    }
+
+    fn open_batch(&mut self) {
+        let builder = BatchBuilder::new(BatchOptions {
+            producer_id: self.id,
+            producer_epoch: 0,
+            base_sequence: self.sequence,
+            partition_leader_epoch: 0,
+            ..BatchOptions::default()
+        });
+        let about = About { shares: Vec::new(), durability: Durability::Relaxed, attempted_from: None };
+        self.waiting.push_back(Batch { builder, about });
+    }
+
+    /// The bytes that are not stored yet.
+    pub(super) fn bytes(&self) -> usize {
+        let waiting: usize = self.waiting.iter().map(|batch| batch.builder.size()).sum();
+        waiting + self.in_flight.as_ref().map_or(0, |sealed| sealed.size)
+    }
+
+    /// The next batch, on its way into a transaction.
+    pub(super) fn take_off(&mut self, tp: TopicPartition) -> Option<(AppendEntry, Durability)> {
+        let mut sealed = match self.in_flight.take() {
+            Some(again) => again,
+            None => {
+                let batch = self.waiting.pop_front()?;
+                let bytes = batch.builder.finish();
+                Sealed { size: bytes.len(), bytes: Some(bytes), about: batch.about }
+            }
+        };
+        let batch = sealed.bytes.take().unwrap_or_default();
+        let (attempted_from, durability) = (sealed.about.attempted_from, sealed.about.durability);
+        // What may have landed somewhere already must be looked for, not added at the believed end.
+        let expected = self.end.filter(|_| attempted_from.is_none());
+        self.in_flight = Some(sealed);
+        Some((AppendEntry { tp, batch, expected, attempted_from }, durability))
+    }
+
+    /// The transaction wrote nothing, or nobody knows whether it did.
+    pub(super) fn put_back(&mut self, entry: &AppendEntry, unknown: bool) {
+        self.end = None;
+        let Some(sealed) = &mut self.in_flight else { return };
+        sealed.bytes = Some(entry.batch.clone());
+        if unknown {
+            sealed.about.attempted_from = sealed.about.attempted_from.or(Some(self.floor));
+        }
+    }
+
+    /// The batch in flight has landed, or will never.
+    pub(super) fn landed(&mut self, answer: &Result<Appended, Error>) -> Vec<Share> {
+        self.end = answer.as_ref().ok().map(|appended| appended.end);
+        if let Some(end) = self.end {
+            self.floor = end.next;
+        }
+        self.in_flight.take().map_or_else(Vec::new, |sealed| sealed.about.shares)
+    }
+
+    /// Forgets the believed end.
+    pub(super) fn forget(&mut self) {
+        self.end = None;
+    }
+}

@@ -1,0 +1,293 @@
+//! Sending: frames in, one batch a partition and transaction out.
+//!
+//! ```text
+//! send(frames) -> lanes (one a partition) -> poll() -> Append -> stored() -> Done(call)
+//! ```
+//!
+//! Group commit: one append transaction is in flight at a time, and whatever arrives meanwhile goes into the
+//! next one. So there is never more than one append in flight a partition, and nothing waits for a timer.
+
+mod frames;
+mod lane;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+pub use frames::{Frame, Frames};
+use lane::Lane;
+
+use crate::base::{
+    Code, Error, Instant, Now, Offset, ProducerId, Random, TopicId, TopicPartition, partition_for_key,
+};
+use crate::client::backoff::Backoff;
+use crate::log::ops::{Append, Appended, Bounds, Expected};
+use crate::log::{Durability, TopicRow, unknown_partition};
+
+/// Names a call of the application until it is answered.
+pub type CallId = u64;
+
+/// Where the records of one send went in one partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// The partition.
+    pub partition: i32,
+    /// The offset of the first record.
+    pub base: Offset,
+    /// The partition's log start offset.
+    pub start: Offset,
+}
+
+/// What the producer wants done.
+pub enum Output {
+    /// Run this transaction, then call [`Producer::stored`].
+    Store(Rc<Append>),
+    /// A send has ended.
+    Done(CallId, Result<Vec<Sent>, Error>),
+    /// Records were appended: tell whoever reads them.
+    Appended(TopicPartition, Offset),
+}
+
+struct Progress {
+    batches_open: usize,
+    sent: BTreeMap<i32, Sent>,
+    failed: Option<Error>,
+}
+
+/// The producer of one node.
+pub struct Producer {
+    id: ProducerId,
+    lanes: BTreeMap<TopicPartition, Lane>,
+    calls: BTreeMap<CallId, Progress>,
+    round_robin: BTreeMap<TopicId, u64>,
+    random: Random,
+    in_flight: Option<Rc<Append>>,
+    retry_at: Option<Instant>,
+    attempts: u32,
+    outputs: VecDeque<Output>,
+    unsynced: bool,
+}
+
+impl Producer {
+    /// Records that may wait for storage, in bytes, before `send` is refused with `QUEUE_FULL`.
+    const QUEUE_BYTES_MAX: usize = 64 << 20;
+    /// How often a failed transaction is tried again before its sends fail.
+    const ATTEMPTS_MAX: u32 = 8;
+
+    /// A producer that marks its batches with `id`.
+    pub fn new(id: ProducerId, random: Random) -> Self {
+        Self {
+            id,
+            lanes: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            round_robin: BTreeMap::new(),
+            random,
+            in_flight: None,
+            retry_at: None,
+            attempts: 0,
+            outputs: VecDeque::new(),
+            unsynced: false,
+        }
+    }
+
+    /// Learns where a partition ends. It must precede the first send to the partition.
+    pub fn learn(&mut self, tp: TopicPartition, bounds: Bounds) {
+        let end = Expected { next: bounds.end, generation: bounds.generation, start: bounds.start };
+        let id = self.id;
+        self.lanes.entry(tp).or_insert_with(|| Lane::new(id, end));
+    }
+
+    /// True if [`Producer::learn`] was called for every partition of `topic`.
+    pub fn knows(&self, topic: &TopicRow) -> bool {
+        topic.topic_partitions().all(|tp| self.lanes.contains_key(&tp))
+    }
+
+    /// Takes the records of one call. All of them are taken, or none.
+    ///
+    /// # Errors
+    /// `MESSAGE_TOO_LARGE`, `UNKNOWN_TOPIC_OR_PARTITION`, `QUEUE_FULL`, or `INVALID_REQUEST` for malformed frames.
+    pub fn send(
+        &mut self,
+        call: CallId,
+        topic: &TopicRow,
+        frames: &[u8],
+        durability: Durability,
+    ) -> Result<(), Error> {
+        self.check(topic, frames)?;
+        let mut batches_open = 0;
+        for frame in Frames::new(frames) {
+            let frame = frame?;
+            let tp = TopicPartition { topic: topic.id, partition: self.partition(topic, &frame) };
+            let lane = self.lanes.get_mut(&tp).ok_or_else(|| unknown_partition(tp.partition))?;
+            batches_open += usize::from(lane.push(call, &frame, durability));
+        }
+        let progress = Progress { batches_open, sent: BTreeMap::new(), failed: None };
+        self.calls.insert(call, progress);
+        self.settle(call);
+        self.start();
+        Ok(())
+    }
+
+    fn check(&self, topic: &TopicRow, frames: &[u8]) -> Result<(), Error> {
+        let limit = topic.config.max_message_bytes();
+        for frame in Frames::new(frames) {
+            let frame = frame?;
+            if frame.bytes_max() > limit {
+                return Err(Error::new(
+                    Code::MessageTooLarge,
+                    format!(
+                        "a record of {} bytes exceeds max.message.bytes = {limit} of its topic: split it, or raise the limit",
+                        frame.bytes_max()
+                    ),
+                ));
+            }
+            if frame.partition >= topic.partitions || frame.partition < -1 {
+                return Err(unknown_partition(frame.partition));
+            }
+        }
+        let queued: usize = self.lanes.values().map(Lane::bytes).sum();
+        if queued > 0 && queued + frames.len() > Self::QUEUE_BYTES_MAX {
+            let message = "64 MiB of records wait for storage already: wait for earlier sends to resolve";
+            return Err(Error::new(Code::QueueFull, message));
+        }
+        Ok(())
+    }
+
+    fn partition(&mut self, topic: &TopicRow, frame: &Frame<'_>) -> i32 {
+        if frame.partition >= 0 {
+            return frame.partition;
+        }
+        if let Some(key) = frame.key {
+            return partition_for_key(key, topic.partitions);
+        }
+        let random = &mut self.random;
+        let next = self.round_robin.entry(topic.id).or_insert_with(|| random.next_u64() >> 1);
+        *next += 1;
+        (*next % topic.partitions.max(1) as u64) as i32
+    }
+
+    /// Starts the next transaction, if none runs and something waits.
+    fn start(&mut self) {
+        if self.in_flight.is_some() || self.retry_at.is_some() {
+            return;
+        }
+        let mut append = Append { entries: Vec::new(), durability: Durability::Relaxed };
+        for (tp, lane) in &mut self.lanes {
+            if let Some((entry, durability)) = lane.take_off(*tp) {
+                append.durability = append.durability.max(durability);
+                append.entries.push(entry);
+            }
+        }
+        if append.entries.is_empty() {
+            return;
+        }
+        let append = Rc::new(append);
+        self.in_flight = Some(append.clone());
+        self.outputs.push_back(Output::Store(append));
+    }
+
+    /// The transaction in flight has ended.
+    pub fn stored(&mut self, now: Now, result: Result<Vec<Result<Appended, Error>>, Error>) {
+        let Some(append) = self.in_flight.take() else { return };
+        match result {
+            Ok(answers) => {
+                self.attempts = 0;
+                self.unsynced |= append.durability == Durability::Relaxed;
+                for (entry, answer) in append.entries.iter().zip(answers) {
+                    self.landed(entry.tp, answer);
+                }
+            }
+            Err(error) if error.code() == Code::StorageConflict => self.put_back(&append, false),
+            Err(error) if error.retriable() && self.attempts < Self::ATTEMPTS_MAX => {
+                self.attempts += 1;
+                let wait = Backoff::STORAGE.delay(self.attempts, &mut self.random);
+                self.retry_at = Some(now.instant + wait);
+                self.put_back(&append, error.code() == Code::StorageUnknownOutcome);
+            }
+            Err(error) => {
+                self.attempts = 0;
+                for entry in &append.entries {
+                    self.landed(entry.tp, Err(error.clone()));
+                }
+            }
+        }
+        self.start();
+    }
+
+    fn put_back(&mut self, append: &Append, unknown: bool) {
+        for entry in &append.entries {
+            if let Some(lane) = self.lanes.get_mut(&entry.tp) {
+                lane.put_back(entry, unknown);
+            }
+        }
+    }
+
+    fn landed(&mut self, tp: TopicPartition, answer: Result<Appended, Error>) {
+        let Some(lane) = self.lanes.get_mut(&tp) else { return };
+        let shares = lane.landed(&answer);
+        if let Ok(appended) = &answer {
+            self.outputs.push_back(Output::Appended(tp, appended.end.next));
+        }
+        for share in shares {
+            let Some(progress) = self.calls.get_mut(&share.call) else { continue };
+            progress.batches_open -= 1;
+            match &answer {
+                Ok(appended) => {
+                    let (base, start) = (appended.base + i64::from(share.first), appended.end.start);
+                    let sent = Sent { partition: tp.partition, base, start };
+                    progress.sent.entry(tp.partition).or_insert(sent);
+                }
+                Err(error) => progress.failed = Some(error.clone()),
+            }
+            self.settle(share.call);
+        }
+    }
+
+    fn settle(&mut self, call: CallId) {
+        if self.calls.get(&call).is_none_or(|progress| progress.batches_open > 0) {
+            return;
+        }
+        if let Some(progress) = self.calls.remove(&call) {
+            let sent = progress.sent.into_values().collect();
+            self.outputs.push_back(Output::Done(call, progress.failed.map_or(Ok(sent), Err)));
+        }
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Now) {
+        if self.retry_at.is_some_and(|at| at <= now.instant) {
+            self.retry_at = None;
+            self.start();
+        }
+    }
+
+    /// When [`Producer::tick`] is needed next.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.retry_at
+    }
+
+    /// What is to be done next.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// The partitions of the transaction in flight, in its order.
+    pub fn in_flight(&self) -> impl Iterator<Item = TopicPartition> + '_ {
+        self.in_flight.iter().flat_map(|append| append.entries.iter().map(|entry| entry.tp))
+    }
+
+    /// True if nothing waits to be stored.
+    pub fn idle(&self) -> bool {
+        self.in_flight.is_none() && self.lanes.values().all(|lane| lane.bytes() == 0)
+    }
+
+    /// True if something was appended that a power cut could still take; asking resets it.
+    pub fn take_unsynced(&mut self) -> bool {
+        core::mem::take(&mut self.unsynced)
+    }
+
+    /// Drops what was believed of a topic; what waits for it looks the end up again, or fails where it is gone.
+    pub fn forget(&mut self, topic: TopicId) {
+        self.lanes.retain(|tp, lane| tp.topic != topic || lane.bytes() > 0);
+        self.lanes.iter_mut().filter(|(tp, _)| tp.topic == topic).for_each(|(_, lane)| lane.forget());
+    }
+}

@@ -1,0 +1,5 @@
+//! F2, groups: what consumers of one group share.
+
+mod offsets;
+
+pub use offsets::{CommitOffsets, CommittedOffset, FetchOffsets, OffsetCommit};

@@ -1,0 +1,143 @@
+use super::codec::Compression;
+use super::header::{BatchHeader, TimestampType, corrupt, sequence_at};
+use crate::base::{Code, Error, Offset, Reader, Sequence, Timestamp};
+
+/// One record, borrowed from its batch.
+#[derive(Clone, Debug)]
+pub struct Record<'a> {
+    /// Its place in the partition.
+    pub offset: Offset,
+    /// Its time; the batch's own where the log set it.
+    pub timestamp: Timestamp,
+    /// Its number among its producer's records, or -1.
+    pub sequence: Sequence,
+    /// Its key.
+    pub key: Option<&'a [u8]>,
+    /// Its value; `None` is a tombstone.
+    pub value: Option<&'a [u8]>,
+    header_count: i32,
+    headers: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    /// Its headers, in order; a key may repeat.
+    pub fn headers(&self) -> Headers<'a> {
+        Headers { left: self.header_count, reader: Reader::new(self.headers) }
+    }
+
+    /// How many headers there are, and their bytes.
+    pub fn raw_headers(&self) -> (i32, &'a [u8]) {
+        (self.header_count, self.headers)
+    }
+}
+
+/// The headers of a record: key (UTF-8), value.
+pub struct Headers<'a> {
+    left: i32,
+    reader: Reader<'a>,
+}
+
+impl<'a> Headers<'a> {
+    fn header(&mut self) -> Result<(&'a [u8], Option<&'a [u8]>), Error> {
+        let key = self.reader.nullable()?.ok_or_else(|| corrupt("a header's key is null"))?;
+        Ok((key, self.reader.nullable()?))
+    }
+}
+
+impl<'a> Iterator for Headers<'a> {
+    type Item = Result<(&'a [u8], Option<&'a [u8]>), Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left <= 0 {
+            return None;
+        }
+        self.left -= 1;
+        let header = self.header();
+        if header.is_err() {
+            self.left = 0;
+        }
+        Some(header)
+    }
+}
+
+/// The records of one uncompressed batch.
+pub struct Records<'a> {
+    base_offset: Offset,
+    base_timestamp: Timestamp,
+    base_sequence: Sequence,
+    log_append_time: Option<Timestamp>,
+    left: i32,
+    last_delta: i32,
+    reader: Reader<'a>,
+}
+
+/// The records of a whole batch that is not compressed. The CRC is not looked at.
+///
+/// # Errors
+/// [`Code::UnsupportedCompressionType`] for a compressed batch, [`Code::CorruptMessage`] for what is no batch.
+pub fn records(batch: &[u8]) -> Result<Records<'_>, Error> {
+    let header = BatchHeader::read(batch)?;
+    if header.attributes.compression()? != Compression::None {
+        let message = "the batch is compressed: decompress it before its records are read";
+        return Err(Error::new(Code::UnsupportedCompressionType, message));
+    }
+    let bytes = batch.get(BatchHeader::SIZE..header.size()).ok_or_else(|| corrupt("a record batch was cut off"))?;
+    let appended = header.attributes.timestamp_type() == TimestampType::LogAppendTime;
+    Ok(Records {
+        base_offset: header.base_offset,
+        base_timestamp: header.base_timestamp,
+        base_sequence: header.base_sequence,
+        log_append_time: appended.then_some(header.max_timestamp),
+        left: header.record_count,
+        last_delta: header.last_offset_delta,
+        reader: Reader::new(bytes),
+    })
+}
+
+impl<'a> Records<'a> {
+    fn record(&mut self) -> Result<Record<'a>, Error> {
+        let length = usize::try_from(self.reader.varint()?).map_err(|_| corrupt("a record's length is negative"))?;
+        let mut reader = Reader::new(self.reader.bytes(length)?);
+        reader.u8()?;
+        let timestamp = self.base_timestamp.wrapping_add(reader.varlong()?);
+        let delta = reader.varint()?;
+        if !(0..=self.last_delta).contains(&delta) {
+            return Err(corrupt("a record's offset lies outside its batch"));
+        }
+        let (key, value) = (reader.nullable()?, reader.nullable()?);
+        let header_count = reader.varint()?;
+        let headers = reader.rest();
+        // Each header takes two bytes at least, so a count that lies is seen before anyone allocates for it.
+        if header_count < 0 || header_count as usize > headers.len() / 2 {
+            return Err(corrupt("a record's headers do not fit into it"));
+        }
+        let sequence = if self.base_sequence < 0 { -1 } else { sequence_at(self.base_sequence, delta) };
+        Ok(Record {
+            offset: self.base_offset + i64::from(delta),
+            timestamp: self.log_append_time.unwrap_or(timestamp),
+            sequence,
+            key,
+            value,
+            header_count,
+            headers,
+        })
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Result<Record<'a>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left <= 0 {
+            let surplus = !core::mem::take(&mut self.reader).rest().is_empty();
+            return surplus.then(|| Err(corrupt("a record batch holds more than its records")));
+        }
+        self.left -= 1;
+        let record = self.record();
+        if record.is_err() {
+            self.left = 0;
+            self.reader = Reader::default();
+        }
+        Some(record)
+    }
+}

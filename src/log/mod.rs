@@ -1,0 +1,12 @@
+//! F1, the log: record batch v2, one partition's rules, and the operations that are the only way to
+//! durable state.
+
+pub mod batch;
+mod key;
+mod op;
+pub mod ops;
+mod rows;
+
+pub use key::{after, batch_key, batch_range, partition_key, partition_prefix, prefix_range};
+pub use op::{Applied, Durability, Key, Op, Plan, Rows, Scan, Store, Value, Write};
+pub use rows::{PartitionRow, TopicRow, delivered, end_offset, last_batch, unknown_partition};

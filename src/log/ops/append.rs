@@ -1,0 +1,150 @@
+use crate::base::{Code, Error, Offset, TopicPartition};
+use crate::log::batch::{self, BatchHeader};
+use crate::log::rows::{self, PartitionRow};
+use crate::log::{
+    Applied, Durability, Key, Op, Plan, Rows, Scan, Store, Value, Write, batch_key, batch_range, partition_key,
+};
+
+/// Appends one batch to each of some partitions, in one transaction.
+///
+/// Where the writer believes to know the end of a partition (`expected`), the batch is added there while the
+/// partition's row is still being read: one round trip. Another writer's batch at that offset, or a row whose
+/// generation is another, is a conflict: nothing is written, and the writer tries again without belief, which
+/// cannot conflict, since the end is then read in the same transaction.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// The batches, at most one a partition.
+    pub entries: Vec<AppendEntry>,
+    /// What the acknowledgement survives.
+    pub durability: Durability,
+}
+
+/// One batch for one partition.
+#[derive(Clone, Debug)]
+pub struct AppendEntry {
+    /// Where it goes.
+    pub tp: TopicPartition,
+    /// A record batch; its base offset is rewritten.
+    pub batch: Vec<u8>,
+    /// What the writer believes of the partition.
+    pub expected: Option<Expected>,
+    /// An earlier attempt, whose outcome is unknown, may have put this very batch at or after this offset.
+    pub attempted_from: Option<Offset>,
+}
+
+/// The end of a partition, as a writer last saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// The next offset.
+    pub next: Offset,
+    /// The partition's generation: it changes with whatever deletes rows.
+    pub generation: u64,
+    /// The log start offset.
+    pub start: Offset,
+}
+
+/// Where a batch landed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The offset of its first record.
+    pub base: Offset,
+    /// The end of the partition after it.
+    pub end: Expected,
+}
+
+impl Op for Append {
+    /// One answer an entry, in order; an entry that is refused does not keep the others from landing.
+    type Reply = Vec<Result<Appended, Error>>;
+
+    fn plan(&self) -> Plan {
+        let mut plan = Plan::write(Vec::new(), vec![Store::Batches], self.durability);
+        for entry in &self.entries {
+            plan.scans.push(Scan::Get(Store::Partitions, partition_key(entry.tp)));
+            match entry.expected {
+                Some(expected) => {
+                    let key = batch_key(entry.tp, expected.next);
+                    plan.adds.push((Store::Batches, key, entry.placed_at(expected.next)));
+                }
+                None => {
+                    plan.scans.push(rows::last_batch(entry.tp));
+                    if let Some(from) = entry.attempted_from {
+                        let (from, to) = batch_range(entry.tp, from, Offset::MAX);
+                        let limit = AppendEntry::SEARCH_BATCHES_MAX;
+                        plan.scans.push(Scan::Range { store: Store::Batches, from, to, limit });
+                    }
+                }
+            }
+        }
+        plan
+    }
+
+    fn apply(&self, rows: &Rows) -> Result<Applied<Self::Reply>, Error> {
+        let mut applied = Applied::reply(Vec::with_capacity(self.entries.len()));
+        let mut scan = 0;
+        for entry in &self.entries {
+            let answer = match entry.expected {
+                Some(expected) => Ok(entry.confirm(expected, rows.value(scan))?),
+                None => entry.append_at_end(rows, scan, &mut applied.writes),
+            };
+            scan += entry.scans();
+            applied.reply.push(answer);
+        }
+        Ok(applied)
+    }
+}
+
+impl AppendEntry {
+    /// How many batches of other writers may have followed an attempt while its outcome was unknown.
+    const SEARCH_BATCHES_MAX: usize = 10_000;
+
+    fn scans(&self) -> usize {
+        if self.expected.is_some() { 1 } else { 2 + usize::from(self.attempted_from.is_some()) }
+    }
+
+    fn placed_at(&self, base: Offset) -> Vec<u8> {
+        let mut bytes = self.batch.clone();
+        batch::set_base_offset(&mut bytes, base);
+        bytes
+    }
+
+    fn count(&self) -> Result<i64, Error> {
+        Ok(i64::from(BatchHeader::read(&self.batch)?.last_offset_delta) + 1)
+    }
+
+    /// The batch was added at the expected offset; the row decides whether that was right.
+    fn confirm(&self, expected: Expected, row: Option<&[u8]>) -> Result<Appended, Error> {
+        let current = row.map(PartitionRow::decode).transpose()?;
+        if current.is_none_or(|row| row.generation != expected.generation) {
+            return Err(Error::new(Code::StorageConflict, "the partition changed since its end was last read"));
+        }
+        let next = expected.next + self.count()?;
+        Ok(Appended { base: expected.next, end: Expected { next, ..expected } })
+    }
+
+    fn append_at_end(&self, rows: &Rows, scan: usize, writes: &mut Vec<Write>) -> Result<Appended, Error> {
+        let Some(row) = rows.value(scan).map(PartitionRow::decode).transpose()? else {
+            return Err(rows::unknown_partition(self.tp.partition));
+        };
+        let end = rows::end_offset(&row, rows.value(scan + 1))?;
+        let seen = if self.attempted_from.is_some() { rows.all(scan + 2) } else { &[] };
+        if let Some(base) = self.landed(seen)? {
+            let end = Expected { next: end, generation: row.generation, start: row.start };
+            return Ok(Appended { base, end });
+        }
+        writes.push(Write::Add(Store::Batches, batch_key(self.tp, end), self.placed_at(end)));
+        let next = end + self.count()?;
+        Ok(Appended { base: end, end: Expected { next, generation: row.generation, start: row.start } })
+    }
+
+    /// Where this batch is among `seen`: the one of its own producer id and sequence.
+    fn landed(&self, seen: &[(Key, Value)]) -> Result<Option<Offset>, Error> {
+        let mine = BatchHeader::read(&self.batch)?;
+        for (_, bytes) in seen {
+            let header = BatchHeader::read(bytes)?;
+            if header.producer_id == mine.producer_id && header.base_sequence == mine.base_sequence {
+                return Ok(Some(header.base_offset));
+            }
+        }
+        Ok(None)
+    }
+}

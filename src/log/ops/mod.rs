@@ -1,0 +1,15 @@
+//! The operations of the log. Each is one transaction; see [`super::Op`].
+
+mod append;
+mod fetch;
+mod list_offsets;
+mod sync;
+mod topics;
+mod trim;
+
+pub use append::{Append, AppendEntry, Appended, Expected};
+pub use fetch::{Fetch, Fetched};
+pub use list_offsets::{Bounds, ListBounds, ListOffsets, ListedOffset, OffsetSpec};
+pub use sync::Sync;
+pub use topics::{ClaimSink, CreateTopic, Created, DeleteTopic, DescribeTopic, GrowTopic, ListTopics};
+pub use trim::{Measure, Measured, Stretch, Trim};

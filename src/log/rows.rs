@@ -1,0 +1,152 @@
+//! The rows of topics and partitions, and what can be read off rows.
+
+use super::batch::BatchHeader;
+use super::key::batch_range;
+use super::op::{Key, Scan, Store};
+use crate::base::{Code, Error, Offset, Reader, TopicConfig, TopicId, TopicPartition, Writer};
+
+/// A topic, by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicRow {
+    /// Its identity.
+    pub id: TopicId,
+    /// How many partitions it has.
+    pub partitions: i32,
+    /// Its configuration.
+    pub config: TopicConfig,
+    /// The sink that forwards it, if one was ever named.
+    pub sink: Option<String>,
+}
+
+impl TopicRow {
+    const VERSION: u8 = 1;
+
+    /// The row's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.u8(Self::VERSION);
+        writer.bytes(&self.id.0);
+        writer.i32(self.partitions);
+        let config = self.config.encode();
+        writer.i32(config.len() as i32);
+        writer.bytes(&config);
+        writer.i32(self.sink.as_ref().map_or(-1, |sink| sink.len() as i32));
+        writer.bytes(self.sink.as_deref().unwrap_or_default().as_bytes());
+        writer.finish()
+    }
+
+    /// The row from its bytes.
+    ///
+    /// # Errors
+    /// [`Code::StorageCorrupt`] where the bytes are no topic.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        Self::read(bytes).map_err(|_| corrupt("topic"))
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(bytes);
+        version(&mut reader, Self::VERSION)?;
+        let mut id = [0; 16];
+        id.copy_from_slice(reader.bytes(16)?);
+        let partitions = reader.i32()?;
+        let config = reader.i32()?;
+        let config = TopicConfig::decode(reader.bytes(usize::try_from(config).unwrap_or(usize::MAX))?)?;
+        let sink = match reader.i32()? {
+            -1 => None,
+            length => {
+                let name = reader.bytes(usize::try_from(length).unwrap_or(usize::MAX))?;
+                Some(String::from_utf8_lossy(name).into_owned())
+            }
+        };
+        Ok(Self { id: TopicId(id), partitions, config, sink })
+    }
+
+    /// All its partitions.
+    pub fn topic_partitions(&self) -> impl Iterator<Item = TopicPartition> + use<> {
+        let topic = self.id;
+        (0..self.partitions).map(move |partition| TopicPartition { topic, partition })
+    }
+}
+
+/// A partition. Whatever deletes batches writes it in the same transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartitionRow {
+    /// The log start offset: the first that can be read.
+    pub start: Offset,
+    /// Grows whenever batches are deleted, so that a writer with an old view cannot write over a gap.
+    pub generation: u64,
+}
+
+impl PartitionRow {
+    const VERSION: u8 = 1;
+
+    /// The row's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.u8(Self::VERSION);
+        writer.i64(self.start);
+        writer.bytes(&self.generation.to_be_bytes());
+        writer.finish()
+    }
+
+    /// The row from its bytes.
+    ///
+    /// # Errors
+    /// [`Code::StorageCorrupt`] where the bytes are no partition.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        Self::read(bytes).map_err(|_| corrupt("partition"))
+    }
+
+    fn read(bytes: &[u8]) -> Result<Self, Error> {
+        let mut reader = Reader::new(bytes);
+        version(&mut reader, Self::VERSION)?;
+        let start = reader.i64()?;
+        let generation = u64::from_be_bytes(reader.i64()?.to_be_bytes());
+        Ok(Self { start, generation })
+    }
+}
+
+fn version(reader: &mut Reader<'_>, known: u8) -> Result<(), Error> {
+    if reader.u8()? == known { Ok(()) } else { Err(corrupt("unknown version of a")) }
+}
+
+fn corrupt(what: &str) -> Error {
+    Error::new(Code::StorageCorrupt, format!("a stored {what} row cannot be read; it is left as it is"))
+}
+
+/// The error for a partition that has no row.
+pub fn unknown_partition(partition: i32) -> Error {
+    Error::new(
+        Code::UnknownTopicOrPartition,
+        format!("this log has no partition {partition} of the topic: it was deleted, or never created"),
+    )
+}
+
+/// The range of all batches of a partition.
+pub fn all_batches(tp: TopicPartition) -> (Key, Key) {
+    batch_range(tp, 0, Offset::MAX)
+}
+
+/// The scan that finds a partition's last batch; see [`end_offset`].
+pub fn last_batch(tp: TopicPartition) -> Scan {
+    let (from, to) = all_batches(tp);
+    Scan::Last { store: Store::Batches, from, to }
+}
+
+/// The end of a partition: after its last batch, or the start offset where nothing is left.
+///
+/// # Errors
+/// [`Code::CorruptMessage`] where the last batch has no readable header.
+pub fn end_offset(row: &PartitionRow, last: Option<&[u8]>) -> Result<Offset, Error> {
+    let end = last.map(BatchHeader::read).transpose()?.map_or(0, |header| header.next_offset());
+    Ok(end.max(row.start))
+}
+
+/// Up to where a forwarder has delivered, read off its delivery row: the first field of every version.
+///
+/// # Errors
+/// [`Code::StorageCorrupt`] where the row is too short.
+pub fn delivered(row: &[u8]) -> Result<Offset, Error> {
+    let mut reader = Reader::new(row);
+    reader.u8().and_then(|_| reader.i64()).map_err(|_| corrupt("delivery"))
+}

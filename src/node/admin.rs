@@ -1,0 +1,137 @@
+use super::sends::PendingSend;
+use super::topics::Want;
+use super::{AnyReply, Answer, Call, Node, Pending};
+use crate::base::{Code, Error, Offset, TopicConfig, TopicId, TopicPartition};
+use crate::client::forwarder::ListDelivered;
+use crate::client::producer::CallId;
+use crate::group::{CommittedOffset, FetchOffsets};
+use crate::log::ops::{
+    CreateTopic, DeleteTopic, ListBounds, ListOffsets, ListTopics, ListedOffset, OffsetSpec, Trim,
+};
+use crate::log::{TopicRow, unknown_partition};
+
+/// The group as which forwarders are seen; its offsets are those delivered.
+const FORWARDER_GROUP: &str = "__forwarder";
+
+impl Node {
+    pub(super) fn call(&mut self, call: CallId, what: Call) {
+        match what {
+            Call::CreateTopic { name, partitions, config, validate_only } => {
+                self.create_topic(call, name, partitions, config, validate_only);
+            }
+            Call::ListTopics => self.store(ListTopics.into(), Pending::Admin(call)),
+            Call::DeleteTopic(name) => {
+                self.announce_when_done(call, &name);
+                self.store(DeleteTopic { name }.into(), Pending::Admin(call));
+            }
+            Call::DescribeTopic { name, create } => self.want(&name, Want::Describe { call, create }),
+            Call::ListBounds(name) => self.want(&name, Want::Bounds(call)),
+            Call::CommittedOffsets { group, topic } => self.want(&topic, Want::Committed { call, group }),
+            Call::OffsetAt { topic, partition, timestamp } => {
+                self.want(&topic, Want::OffsetAt { call, partition, timestamp });
+            }
+            Call::Trim { topic, partition, before } => self.want(&topic, Want::Trim { call, partition, before }),
+            Call::Send { topic, frames, acks, create } => {
+                self.want(&topic, Want::Send(PendingSend { call, frames, acks, create }));
+            }
+            Call::Flush => self.flushes.push(call),
+            Call::Join(id) => self.join(call, id),
+            Call::Fetch(id, bytes_max) => self.fetch(call, id, bytes_max),
+            Call::Commit(id, offsets) => self.commit(call, id, offsets),
+            Call::Forward(id, options) => self.forward(call, id, options),
+            Call::StopForward(id) => self.stop_forward(call, id),
+        }
+    }
+
+    fn create_topic(&mut self, call: CallId, name: String, partitions: i32, config: TopicConfig, dry: bool) {
+        if !dry {
+            self.announce_when_done(call, &name);
+        }
+        let id = TopicId(self.random.bytes16());
+        let create = CreateTopic { name, id, partitions, config, validate_only: dry };
+        self.store(create.into(), Pending::Admin(call));
+    }
+
+    /// The topic of this name changes when `call` succeeds.
+    fn announce_when_done(&mut self, call: CallId, name: &str) {
+        self.topics.changing.insert(call, name.to_string());
+    }
+
+    pub(super) fn administered(&mut self, call: CallId, result: Result<AnyReply, Error>) {
+        let changing = self.topics.changing.remove(&call);
+        if let (Ok(_), Some(name)) = (&result, changing) {
+            self.announce_topic(&name);
+            self.topic_changed(&name);
+        }
+        let answer = match result {
+            Ok(AnyReply::CreateTopic(created)) if created.existed => {
+                Err(Error::new(Code::TopicAlreadyExists, "Topic with this name already exists"))
+            }
+            Ok(AnyReply::CreateTopic(created)) => Ok(Answer::Topic(created.topic)),
+            Ok(AnyReply::ListTopics(topics)) => Ok(Answer::Topics(topics)),
+            Ok(AnyReply::DeleteTopic(topic)) => Ok(Answer::Topic(topic)),
+            Ok(AnyReply::ListBounds(bounds)) => Ok(Answer::Bounds(bounds)),
+            Ok(AnyReply::FetchOffsets(offsets)) => {
+                let plain = |committed: CommittedOffset| (committed.offset, committed.metadata);
+                Ok(Answer::CommittedOffsets(offsets.into_iter().map(|found| found.map(plain)).collect()))
+            }
+            Ok(AnyReply::ListDelivered(offsets)) => {
+                let plain = offsets.into_iter().map(|found| found.map(|offset| (offset, None)));
+                Ok(Answer::CommittedOffsets(plain.collect()))
+            }
+            Ok(AnyReply::Trim(start)) => Ok(Answer::Offset(start)),
+            Ok(AnyReply::ListOffsets(listed)) => return self.offset_listed(call, listed),
+            Ok(_) => Err(Answer::mismatch()),
+            Err(error) => Err(error),
+        };
+        self.topics.searches.remove(&call);
+        self.done(call, answer);
+    }
+
+    pub(super) fn list_bounds(&mut self, call: CallId, row: &TopicRow) {
+        let partitions = row.topic_partitions().collect();
+        self.store(ListBounds { partitions }.into(), Pending::Admin(call));
+    }
+
+    pub(super) fn committed_offsets(&mut self, call: CallId, group: String, row: &TopicRow) {
+        let partitions = row.topic_partitions().collect();
+        if group == FORWARDER_GROUP {
+            self.store(ListDelivered { partitions }.into(), Pending::Admin(call));
+        } else {
+            self.store(FetchOffsets { group, partitions }.into(), Pending::Admin(call));
+        }
+    }
+
+    pub(super) fn offset_at(&mut self, call: CallId, row: &TopicRow, partition: i32, timestamp: i64) {
+        let spec = match timestamp {
+            -1 => OffsetSpec::Latest,
+            -2 => OffsetSpec::Earliest,
+            time => OffsetSpec::At(time),
+        };
+        let tp = TopicPartition { topic: row.id, partition };
+        let search = ListOffsets { tp, spec, from: 0 };
+        self.topics.searches.insert(call, search.clone());
+        self.store(search.into(), Pending::Admin(call));
+    }
+
+    fn offset_listed(&mut self, call: CallId, listed: ListedOffset) {
+        match (listed, self.topics.searches.remove(&call)) {
+            (ListedOffset::Continue(from), Some(search)) => {
+                let search = ListOffsets { from, ..search };
+                self.topics.searches.insert(call, search.clone());
+                self.store(search.into(), Pending::Admin(call));
+            }
+            (ListedOffset::Found(offset) | ListedOffset::Continue(offset), _) => {
+                self.done(call, Ok(Answer::Offset(offset)));
+            }
+        }
+    }
+
+    pub(super) fn trim(&mut self, call: CallId, name: &str, row: &TopicRow, partition: i32, before: Option<Offset>) {
+        if !(0..row.partitions).contains(&partition) {
+            return self.done(call, Err(unknown_partition(partition)));
+        }
+        let tp = TopicPartition { topic: row.id, partition };
+        self.store(Trim { topic: name.to_string(), tp, before }.into(), Pending::Admin(call));
+    }
+}

@@ -1,0 +1,250 @@
+use super::{AnyOp, AnyReply, ConsumerId, ForwarderId, LockId, Message, Ticket};
+use crate::base::{Code, Error, Offset, TopicConfig};
+use crate::client::consumer::{Records, Reset};
+use crate::client::forwarder::{Delivery, WireBatch};
+use crate::client::producer::{CallId, Sent};
+use crate::log::TopicRow;
+use crate::log::ops::Bounds;
+
+/// What can happen to a node.
+pub enum Input {
+    /// Time has passed.
+    Tick,
+    /// The application wants an answer.
+    Call(CallId, Call),
+    /// The application tells a consumer something.
+    Consumer(ConsumerId, Command),
+    /// A transaction has ended.
+    Stored(Ticket, Result<AnyReply, Error>),
+    /// Another node said something.
+    Message(Message),
+    /// A lock is held now.
+    Granted(LockId),
+    /// A delivery has ended.
+    Delivered(ForwarderId, u64, Delivery),
+    /// The storage's connection was replaced: others may have written or wiped the log meanwhile.
+    Reopened,
+    /// What becomes of the page.
+    Page(PageEvent),
+}
+
+/// What becomes of the page that a node runs in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageEvent {
+    /// It can be seen.
+    Visible,
+    /// It cannot be seen, and may be gone at any moment.
+    Hidden,
+    /// It is about to be frozen, cached or closed: locks must go.
+    Suspended,
+    /// It was frozen or cached, and runs again.
+    Resumed,
+    /// The network is back.
+    Online,
+}
+
+/// What a node wants done.
+pub enum Output {
+    /// Run this as one transaction, then answer with [`Input::Stored`].
+    Store(Ticket, AnyOp),
+    /// Tell every other node.
+    Send(Message),
+    /// Wait for the lock of this name, hold it until it is released, and answer with [`Input::Granted`].
+    Acquire(LockId, String),
+    /// Release this lock, or stop waiting for it.
+    Release(LockId),
+    /// Hand these batches to the forwarder's sink, then answer with [`Input::Delivered`].
+    Deliver {
+        /// The forwarder.
+        forwarder: ForwarderId,
+        /// Names the delivery.
+        ticket: u64,
+        /// What to deliver.
+        batches: Vec<WireBatch>,
+        /// The page may be gone before the answer.
+        keepalive: bool,
+    },
+    /// A call has ended.
+    Done(CallId, Result<Answer, Error>),
+    /// Something that the application may want to know.
+    Event(Event),
+}
+
+/// How much an acknowledgement promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acks {
+    /// Nothing: the call ends at once.
+    None,
+    /// A relaxed commit: survives the tab and the browser, not the power.
+    Leader,
+    /// A strict commit: survives a power cut.
+    All,
+}
+
+impl Acks {
+    /// Kafka's numbers: 0, 1, and -1 for all.
+    pub fn from_number(acks: i32) -> Self {
+        match acks {
+            0 => Self::None,
+            1 => Self::Leader,
+            _ => Self::All,
+        }
+    }
+}
+
+/// What the application asks a node to do.
+pub enum Call {
+    /// Create a topic.
+    CreateTopic {
+        /// Its name.
+        name: String,
+        /// How many partitions.
+        partitions: i32,
+        /// Its configuration.
+        config: TopicConfig,
+        /// Check only.
+        validate_only: bool,
+    },
+    /// All topics.
+    ListTopics,
+    /// Delete a topic with its records.
+    DeleteTopic(String),
+    /// One topic, created with the defaults where `create` is set and it does not exist.
+    DescribeTopic {
+        /// Its name.
+        name: String,
+        /// Create it.
+        create: bool,
+    },
+    /// Both ends of all partitions of a topic.
+    ListBounds(String),
+    /// The first offset at or after a time.
+    OffsetAt {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The time.
+        timestamp: i64,
+    },
+    /// Delete records before an offset.
+    Trim {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The first offset to keep; `None` is the end.
+        before: Option<Offset>,
+    },
+    /// The offsets that a group has committed in all partitions of a topic; `__forwarder` is the group of forwarders.
+    CommittedOffsets {
+        /// The group.
+        group: String,
+        /// The topic.
+        topic: String,
+    },
+    /// Append records.
+    Send {
+        /// The topic.
+        topic: String,
+        /// The records; see [`crate::client::producer::Frame`].
+        frames: Vec<u8>,
+        /// What the answer promises.
+        acks: Acks,
+        /// Create the topic where it does not exist.
+        create: bool,
+    },
+    /// Make everything that was sent before survive a power cut.
+    Flush,
+    /// Wait until this consumer is the group's only member, and find its positions.
+    Join(ConsumerId),
+    /// Wait for records.
+    Fetch(ConsumerId, usize),
+    /// Commit these offsets, or what was handled.
+    Commit(ConsumerId, Option<Vec<(String, i32, Offset, Option<String>)>>),
+    /// Forward a topic.
+    Forward(ForwarderId, ForwardOptions),
+    /// Stop forwarding.
+    StopForward(ForwarderId),
+}
+
+/// How a topic is forwarded.
+#[derive(Clone, Debug)]
+pub struct ForwardOptions {
+    /// The topic.
+    pub topic: String,
+    /// What identifies the sink over reloads.
+    pub sink: String,
+    /// The most bytes of a wire batch.
+    pub bytes_max: usize,
+    /// How long a batch that is not full may wait.
+    pub linger_ms: u64,
+}
+
+/// What the application tells a consumer; there is no answer.
+pub enum Command {
+    /// Open it in this group.
+    Open(String),
+    /// Read this topic after the next join.
+    Subscribe(String, Reset),
+    /// Everything before this offset has been handled.
+    Resolve(String, i32, Offset),
+    /// Read on from this offset; -1 is the end, -2 the beginning.
+    Seek(String, i32, Offset),
+    /// Stop or resume reading a partition.
+    Pause(String, i32, bool),
+    /// End a waiting fetch without records.
+    Wake,
+    /// Give the group up.
+    Leave,
+}
+
+/// The answer to a [`Call`].
+#[derive(Debug)]
+pub enum Answer {
+    /// There is nothing to say.
+    Nothing,
+    /// A topic.
+    Topic(TopicRow),
+    /// All topics.
+    Topics(Vec<(String, TopicRow)>),
+    /// The ends of the partitions 0, 1, ...
+    Bounds(Vec<Bounds>),
+    /// An offset.
+    Offset(Offset),
+    /// Where the records of a send went.
+    Sent(Vec<Sent>),
+    /// Records, or `None` where the fetch was woken.
+    Records(Option<Records>),
+    /// The committed offsets of the partitions 0, 1, ..., with their metadata.
+    CommittedOffsets(Vec<Option<(Offset, Option<String>)>>),
+    /// What was committed.
+    Committed(Vec<(String, i32, Offset)>),
+}
+
+impl Answer {
+    /// The error for a reply that does not fit its question.
+    pub(super) fn mismatch() -> Error {
+        Error::new(Code::Internal, "a transaction answered another question")
+    }
+}
+
+/// Something that the application may want to know.
+pub enum Event {
+    /// A forwarder has something to say; see [`crate::client::forwarder::Event`].
+    Forwarder(ForwarderId, String, crate::client::forwarder::Event),
+    /// Retention deleted records.
+    Trimmed {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// The log start offset now.
+        start: Offset,
+    },
+    /// Records of an unacknowledged send (`acks: 0`) were not stored.
+    Lost {
+        /// Why.
+        error: Error,
+    },
+}
