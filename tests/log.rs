@@ -50,7 +50,13 @@ fn run(table: &mut Table, producer: &mut Producer) -> Vec<(CallId, Result<Vec<Of
     done
 }
 
-fn send(table: &mut Table, producer: &mut Producer, row: &TopicRow, call: CallId, values: &[&str]) -> Vec<Offset> {
+fn send(
+    table: &mut Table,
+    producer: &mut Producer,
+    row: &TopicRow,
+    call: CallId,
+    values: &[&str],
+) -> Vec<Offset> {
     let frames = values.iter().fold(FrameWriter::default(), |frames, value| {
         frames.frame(0, 1_000 + call as i64, None, Some(value.as_bytes()))
     });
@@ -106,7 +112,11 @@ fn a_writer_with_an_old_view_cannot_write_over_a_gap() {
     let (mut one, mut stale) = (producer(&mut table, &row, 1), producer(&mut table, &row, 2));
     send(&mut table, &mut one, &row, 1, &["a", "b"]);
     assert_eq!(table.run(&Trim { topic: NAME.into(), tp, before: None }).unwrap(), 2);
-    assert_eq!(send(&mut table, &mut stale, &row, 1, &["c"]), [2], "offset 0 is free, but must not be used again");
+    assert_eq!(
+        send(&mut table, &mut stale, &row, 1, &["c"]),
+        [2],
+        "offset 0 is free, but must not be used again"
+    );
     assert_eq!(values(&mut table, tp, 2), [(2, "c".into())]);
 }
 
@@ -172,13 +182,18 @@ fn retention_by_time_and_by_bytes_deletes_the_oldest_whole_batches() {
             }
         }
     };
-    assert_eq!(pass(&[("retention.ms", "100")], 1_150), Step::Trim(49), "older than 100 ms: those before 1,050");
+    assert_eq!(
+        pass(&[("retention.ms", "100")], 1_150),
+        Step::Trim(49),
+        "older than 100 ms: those before 1,050"
+    );
     assert_eq!(pass(&[("retention.ms", "-1")], 9_999), Step::Keep);
     assert_eq!(pass(&[("retention.ms", "-1"), ("retention.bytes", "1")], 0), Step::Trim(79));
     let batch = table.run(&Measure { tp, from: 0 }).unwrap().batches[0].bytes;
     let limit = (batch * 10).to_string();
     let pass = |table: &mut Table| {
-        let config = TopicConfig::from_entries([("retention.ms", "-1"), ("retention.bytes", limit.as_str())]).unwrap();
+        let config =
+            TopicConfig::from_entries([("retention.ms", "-1"), ("retention.bytes", limit.as_str())]).unwrap();
         let mut pass = Retention::new(Now::default(), &config);
         let mut from = 0;
         loop {
@@ -339,14 +354,19 @@ impl Run {
             seen.dedup();
             assert_eq!(seen.len(), found.len(), "no record twice");
             for (call, base) in &self.acknowledged {
-                let Some((_, _, records)) = self.sent.iter().find(|sent| sent.0 == *call && sent.1 == partition) else {
+                let Some((_, _, records)) =
+                    self.sent.iter().find(|sent| sent.0 == *call && sent.1 == partition)
+                else {
                     continue;
                 };
                 for index in 0..*records {
                     let offset = base + index as i64;
                     if offset >= bounds.start {
                         let value = format!("{call}/{index}");
-                        assert!(found.contains(&(offset, value)), "an acknowledged record is where it was said to be");
+                        assert!(
+                            found.contains(&(offset, value)),
+                            "an acknowledged record is where it was said to be"
+                        );
                     }
                 }
             }

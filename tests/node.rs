@@ -282,7 +282,10 @@ fn admin_calls_answer_what_kafka_answers() {
     let unknown = Call::ListBounds("nowhere".into());
     assert_eq!(code(origin.ask(node, unknown)), Code::UnknownTopicOrPartition);
     let Ok(Answer::Topics(topics)) = origin.ask(node, Call::ListTopics) else { panic!() };
-    assert_eq!(topics.iter().map(|(name, row)| (name.as_str(), row.partitions)).collect::<Vec<_>>(), [("orders", 3)]);
+    assert_eq!(
+        topics.iter().map(|(name, row)| (name.as_str(), row.partitions)).collect::<Vec<_>>(),
+        [("orders", 3)]
+    );
     let Ok(Answer::Bounds(bounds)) = origin.ask(node, Call::ListBounds("orders".into())) else { panic!() };
     assert_eq!(bounds.len(), 3);
 }
@@ -301,13 +304,17 @@ fn the_same_seed_and_inputs_choose_the_same() {
     let run = || {
         let mut origin = Origin::default();
         let node = origin.node();
-        origin.ask(node, Call::CreateTopic {
-            name: "t".into(),
-            partitions: 7,
-            config: TopicConfig::default(),
-            validate_only: false,
-        })
-        .unwrap();
+        origin
+            .ask(
+                node,
+                Call::CreateTopic {
+                    name: "t".into(),
+                    partitions: 7,
+                    config: TopicConfig::default(),
+                    validate_only: false,
+                },
+            )
+            .unwrap();
         for value in ["a", "b", "c", "d"] {
             origin.send(node, "t", value);
         }

@@ -245,3 +245,49 @@ fn too_long() -> Error {
 fn negative() -> Error {
     Error::new(Code::CorruptMessage, "a length is negative")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn varints_are_read_as_they_are_written() {
+        for value in [0, -1, 1, -64, 64, 8191, -8193, i32::MAX, i32::MIN] {
+            let mut writer = Writer::new();
+            writer.varint(value);
+            assert_eq!(writer.len(), varint_len(value));
+            assert_eq!(Reader::new(&writer.finish()).varint(), Ok(value));
+        }
+        for value in [0, -1, i64::from(i32::MAX) + 1, 1 << 62, i64::MAX, i64::MIN] {
+            let mut writer = Writer::new();
+            writer.varlong(value);
+            assert_eq!(writer.len(), varlong_len(value));
+            assert_eq!(Reader::new(&writer.finish()).varlong(), Ok(value));
+        }
+    }
+
+    #[test]
+    fn null_is_not_empty() {
+        let mut writer = Writer::new();
+        writer.nullable(None);
+        writer.nullable(Some(b""));
+        let bytes = writer.finish();
+        assert_eq!(bytes, [1, 0]);
+        let mut reader = Reader::new(&bytes);
+        assert_eq!((reader.nullable(), reader.nullable()), (Ok(None), Ok(Some(b"".as_slice()))));
+    }
+
+    #[test]
+    fn what_is_cut_off_or_too_long_is_an_error_and_takes_nothing() {
+        let cut: [&[u8]; 4] = [&[], &[0x80], &[0xff, 0xff, 0xff, 0xff, 0x7f], &[0x80; 20]];
+        for bytes in cut {
+            let mut reader = Reader::new(bytes);
+            assert_eq!(reader.varint().map_err(|error| error.code()), Err(Code::CorruptMessage));
+            assert_eq!(reader.rest(), bytes);
+        }
+        assert!(Reader::new(&[0x80; 11]).varlong().is_err());
+        assert!(Reader::new(&[3]).nullable().is_err(), "a length of -2");
+        assert!(Reader::new(&[0xfe, 0xff, 0xff, 0xff, 0x0f, 0]).nullable().is_err(), "a length of 2^31-1");
+        assert!(Reader::new(&[0; 7]).i64().is_err());
+    }
+}

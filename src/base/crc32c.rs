@@ -61,3 +61,27 @@ fn update(tables: &Tables, mut crc: u32, bytes: &[u8]) -> u32 {
     }
     crc
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crc32c_of_known_bytes() {
+        assert_eq!(crc32c(b""), 0);
+        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
+        assert_eq!(crc32c(&[0; 32]), 0x8a91_36aa);
+        assert_eq!(crc32c(&[0xff; 32]), 0x62a8_ab43);
+    }
+
+    #[test]
+    fn every_length_agrees_with_a_crc_bit_by_bit() {
+        let bytes: Vec<u8> = (0..100).map(|index| (index * 37 + 11) as u8).collect();
+        for length in 0..bytes.len() {
+            let slow = bytes[..length].iter().fold(u32::MAX, |crc, byte| {
+                (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (POLYNOMIAL * (crc & 1)))
+            });
+            assert_eq!(crc32c(&bytes[..length]), !slow);
+        }
+    }
+}

@@ -112,7 +112,8 @@ impl Op for FetchOffsets {
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Self::Reply>, Error> {
-        let offsets = (0..self.partitions.len()).map(|index| rows.value(index).map(CommittedOffset::decode).transpose());
+        let offsets = (0..self.partitions.len())
+            .map(|index| rows.value(index).map(CommittedOffset::decode).transpose());
         Ok(Applied::reply(offsets.collect::<Result<_, Error>>()?))
     }
 }

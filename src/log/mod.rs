@@ -5,6 +5,7 @@ pub mod batch;
 mod key;
 mod op;
 pub mod ops;
+pub mod producer_state;
 mod rows;
 
 pub use key::{after, batch_key, batch_range, partition_key, partition_prefix, prefix_range};

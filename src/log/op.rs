@@ -162,12 +162,12 @@ impl Plan {
 
     /// Every store that the transaction touches, each once, in order.
     pub fn stores(&self) -> Vec<Store> {
-        let mut stores: Vec<Store> = self.scans.iter().map(Scan::store).collect();
-        stores.extend(self.adds.iter().map(|(store, ..)| *store));
-        stores.extend(&self.writes);
-        stores.sort_unstable();
-        stores.dedup();
-        stores
+        let touched = |store: &Store| {
+            self.scans.iter().any(|scan| scan.store() == *store)
+                || self.adds.iter().any(|(added, ..)| added == store)
+                || self.writes.contains(store)
+        };
+        Store::ALL.into_iter().filter(touched).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 use super::sends::PendingSend;
 use super::topics::Want;
-use super::{AnyReply, Answer, Call, Node, Pending};
+use super::{Answer, AnyReply, Call, Node, Pending};
 use crate::base::{Code, Error, Offset, TopicConfig, TopicId, TopicPartition};
 use crate::client::forwarder::ListDelivered;
 use crate::client::producer::CallId;
@@ -30,7 +30,9 @@ impl Node {
             Call::OffsetAt { topic, partition, timestamp } => {
                 self.want(&topic, Want::OffsetAt { call, partition, timestamp });
             }
-            Call::Trim { topic, partition, before } => self.want(&topic, Want::Trim { call, partition, before }),
+            Call::Trim { topic, partition, before } => {
+                self.want(&topic, Want::Trim { call, partition, before })
+            }
             Call::Send { topic, frames, acks, create } => {
                 self.want(&topic, Want::Send(PendingSend { call, frames, acks, create }));
             }
@@ -127,7 +129,14 @@ impl Node {
         }
     }
 
-    pub(super) fn trim(&mut self, call: CallId, name: &str, row: &TopicRow, partition: i32, before: Option<Offset>) {
+    pub(super) fn trim(
+        &mut self,
+        call: CallId,
+        name: &str,
+        row: &TopicRow,
+        partition: i32,
+        before: Option<Offset>,
+    ) {
         if !(0..row.partitions).contains(&partition) {
             return self.done(call, Err(unknown_partition(partition)));
         }

@@ -1,8 +1,6 @@
-use std::collections::BTreeMap;
-
 use super::topics::Want;
-use super::{AnyReply, Answer, Command, ConsumerId, LockId, Node, Output, Pending};
-use crate::base::{Code, Error, Instant, Now, Offset, TopicPartition};
+use super::{Answer, AnyReply, Command, ConsumerId, LockId, Node, Output, Pending};
+use crate::base::{Code, Error, Instant, Map, Now, Offset, TopicPartition};
 use crate::client::consumer::{self, Consumer, Reset};
 use crate::client::producer::CallId;
 use crate::group::{CommitOffsets, CommittedOffset, OffsetCommit};
@@ -11,14 +9,14 @@ use crate::log::TopicRow;
 /// The consumers of this node.
 #[derive(Default)]
 pub(super) struct Consumers {
-    members: BTreeMap<ConsumerId, Member>,
+    members: Map<ConsumerId, Member>,
 }
 
 struct Member {
     consumer: Consumer,
-    subscriptions: BTreeMap<String, Reset>,
+    subscriptions: Map<String, Reset>,
     /// The topics that are known so far of those subscribed.
-    topics: BTreeMap<String, TopicRow>,
+    topics: Map<String, TopicRow>,
     joining: Option<CallId>,
     membership: Membership,
     /// What the application said of partitions before they were assigned.
@@ -76,8 +74,8 @@ impl Node {
         if let Command::Open(group) = command {
             let member = Member {
                 consumer: Consumer::new(group),
-                subscriptions: BTreeMap::new(),
-                topics: BTreeMap::new(),
+                subscriptions: Map::new(),
+                topics: Map::new(),
                 joining: None,
                 membership: Membership::Out,
                 later: Vec::new(),
@@ -186,7 +184,9 @@ impl Node {
     }
 
     pub(super) fn join_topic(&mut self, id: ConsumerId, name: &str, row: &TopicRow) {
-        let Some(member) = self.consumers.members.get_mut(&id).filter(|member| member.holds()) else { return };
+        let Some(member) = self.consumers.members.get_mut(&id).filter(|member| member.holds()) else {
+            return;
+        };
         member.topics.insert(name.to_string(), row.clone());
         if member.topics.len() < member.subscriptions.len() {
             return;
@@ -236,10 +236,12 @@ impl Node {
         let commit = match offsets {
             None => member.consumer.commit_handled(now),
             Some(offsets) => {
-                let mut commit = CommitOffsets { group: member.consumer.group().to_string(), offsets: Vec::new() };
+                let mut commit =
+                    CommitOffsets { group: member.consumer.group().to_string(), offsets: Vec::new() };
                 for (topic, partition, offset, metadata) in offsets {
                     let Some(tp) = member.consumer.partition(&topic, partition) else {
-                        let message = format!("partition {partition} of \"{topic}\" is not assigned to this consumer");
+                        let message =
+                            format!("partition {partition} of \"{topic}\" is not assigned to this consumer");
                         return self.done(call, Err(Error::new(Code::UnknownTopicOrPartition, message)));
                     };
                     let committed = CommittedOffset { offset, metadata, at: now.timestamp };
@@ -271,7 +273,9 @@ impl Node {
             (Step::Fetch { tp, offset, seeks }, Ok(AnyReply::Fetch(fetched))) => {
                 consumer.fetched(tp, offset, seeks, Ok(fetched));
             }
-            (Step::Fetch { tp, offset, seeks }, Err(error)) => consumer.fetched(tp, offset, seeks, Err(error)),
+            (Step::Fetch { tp, offset, seeks }, Err(error)) => {
+                consumer.fetched(tp, offset, seeks, Err(error))
+            }
             (Step::Commit { call, commit }, Ok(AnyReply::CommitOffsets(()))) => {
                 let named = |offset: &OffsetCommit| {
                     let topic = consumer.topic(offset.tp.topic)?.to_string();
@@ -291,7 +295,9 @@ impl Node {
     pub(super) fn drain_consumers(&mut self) {
         let ids: Vec<ConsumerId> = self.consumers.members.keys().copied().collect();
         for id in ids {
-            while let Some(output) = self.consumers.members.get_mut(&id).and_then(|member| member.consumer.poll()) {
+            while let Some(output) =
+                self.consumers.members.get_mut(&id).and_then(|member| member.consumer.poll())
+            {
                 self.consumer_output(id, output);
             }
         }

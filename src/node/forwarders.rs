@@ -1,8 +1,6 @@
-use std::collections::BTreeMap;
-
 use super::topics::Want;
-use super::{AnyReply, Answer, Event, ForwardOptions, ForwarderId, LockId, Node, Output, PageEvent, Pending};
-use crate::base::{Code, Error, Instant, Now, Offset, Random, TopicPartition};
+use super::{Answer, AnyReply, Event, ForwardOptions, ForwarderId, LockId, Node, Output, PageEvent, Pending};
+use crate::base::{Code, Error, Instant, Map, Now, Offset, Random, TopicPartition};
 use crate::client::forwarder::{self, Delivery, Forwarder};
 use crate::client::producer::CallId;
 use crate::log::TopicRow;
@@ -11,7 +9,7 @@ use crate::log::ops::{ClaimSink, GrowTopic};
 /// The forwarders of this node.
 #[derive(Default)]
 pub(super) struct Forwarders {
-    running: BTreeMap<ForwarderId, Running>,
+    running: Map<ForwarderId, Running>,
 }
 
 struct Running {
@@ -60,7 +58,10 @@ impl Forwarders {
 impl Node {
     pub(super) fn forward(&mut self, call: CallId, id: ForwarderId, options: ForwardOptions) {
         if !self.forwarders.of_topic(&options.topic).is_empty() {
-            let message = format!("topic \"{}\" is forwarded by this node already: stop that forwarder first", options.topic);
+            let message = format!(
+                "topic \"{}\" is forwarded by this node already: stop that forwarder first",
+                options.topic
+            );
             return self.done(call, Err(Error::new(Code::SinkConflict, message)));
         }
         let ForwardOptions { topic, sink, bytes_max, linger_ms } = options;

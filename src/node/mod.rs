@@ -11,13 +11,13 @@ mod op;
 mod sends;
 mod topics;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 pub use call::{Acks, Answer, Call, Command, Event, ForwardOptions, Input, Output, PageEvent};
 pub use message::Message;
 pub use op::{AnyOp, AnyReply};
 
-use crate::base::{Error, Instant, Now, ProducerId, Random};
+use crate::base::{Error, Instant, Map, Now, ProducerId, Random};
 use crate::client::producer::{CallId, Producer};
 use consumers::Consumers;
 use forwarders::Forwarders;
@@ -38,7 +38,7 @@ pub struct Node {
     now: Now,
     random: Random,
     tickets: Ticket,
-    pending: BTreeMap<Ticket, Pending>,
+    pending: Map<Ticket, Pending>,
     outputs: VecDeque<Output>,
     topics: Topics,
     producer: Producer,
@@ -69,7 +69,7 @@ impl Node {
         Self {
             now,
             tickets: 0,
-            pending: BTreeMap::new(),
+            pending: Map::new(),
             outputs: VecDeque::new(),
             topics: Topics::default(),
             producer,

@@ -1,7 +1,7 @@
 use std::rc::Rc;
 
 use super::topics::Want;
-use super::{Acks, AnyReply, Answer, Message, Node, Output, Pending};
+use super::{Acks, Answer, AnyReply, Message, Node, Output, Pending};
 use crate::base::{Code, Error, TopicPartition};
 use crate::client::producer::{self, CallId};
 use crate::log::ops::{ListBounds, Sync};
@@ -18,7 +18,8 @@ pub(super) struct PendingSend {
 impl Node {
     pub(super) fn send_to(&mut self, name: &str, row: TopicRow, send: PendingSend) {
         if !self.producer.knows(&row) {
-            let learning = self.pending.values().any(|pending| matches!(pending, Pending::Learn(n) if n == name));
+            let learning =
+                self.pending.values().any(|pending| matches!(pending, Pending::Learn(n) if n == name));
             self.topics.postpone(name, Want::Send(send));
             if !learning {
                 let partitions: Vec<TopicPartition> = row.topic_partitions().collect();
@@ -73,8 +74,13 @@ impl Node {
                 let gone = |answer: &Result<_, Error>| {
                     answer.as_ref().is_err_and(|error| error.code() == Code::UnknownTopicOrPartition)
                 };
-                let topics: Vec<_> =
-                    self.producer.in_flight().zip(&answers).filter(|(_, answer)| gone(answer)).map(|(tp, _)| tp.topic).collect();
+                let topics: Vec<_> = self
+                    .producer
+                    .in_flight()
+                    .zip(&answers)
+                    .filter(|(_, answer)| gone(answer))
+                    .map(|(tp, _)| tp.topic)
+                    .collect();
                 topics.into_iter().for_each(|topic| self.forget_topic(topic));
                 Ok(answers)
             }

@@ -1,8 +1,6 @@
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::sends::PendingSend;
 use super::{AnyReply, ConsumerId, ForwarderId, Message, Node, Output, Pending};
-use crate::base::{Code, Error, TopicConfig, TopicId};
+use crate::base::{Code, Error, Map, TopicConfig, TopicId};
 use crate::client::producer::CallId;
 use crate::log::TopicRow;
 use crate::log::ops::{CreateTopic, DescribeTopic, ListOffsets};
@@ -10,15 +8,15 @@ use crate::log::ops::{CreateTopic, DescribeTopic, ListOffsets};
 /// What the node knows of topics, and who waits to know.
 #[derive(Default)]
 pub(super) struct Topics {
-    known: BTreeMap<String, TopicRow>,
-    waiting: BTreeMap<String, Vec<Want>>,
-    changed_meanwhile: BTreeSet<String>,
+    known: Map<String, TopicRow>,
+    waiting: Map<String, Vec<Want>>,
+    changed_meanwhile: Vec<String>,
     /// Sends that wait for the ends of their topic's partitions.
-    postponed: BTreeMap<String, Vec<Want>>,
+    postponed: Map<String, Vec<Want>>,
     /// Topics that change when these calls succeed.
-    pub(super) changing: BTreeMap<CallId, String>,
+    pub(super) changing: Map<CallId, String>,
     /// Searches by time that go on slice by slice.
-    pub(super) searches: BTreeMap<CallId, ListOffsets>,
+    pub(super) searches: Map<CallId, ListOffsets>,
 }
 
 /// Who wants to know a topic, and what for.
@@ -60,7 +58,7 @@ impl Topics {
     }
 
     pub(super) fn postpone(&mut self, name: &str, want: Want) {
-        self.postponed.entry(name.to_string()).or_default().push(want);
+        self.postponed.get_or_insert_with(name.to_string(), Default::default).push(want);
     }
 
     pub(super) fn take_postponed(&mut self, name: &str) -> Vec<Want> {
@@ -79,7 +77,7 @@ impl Node {
             return self.serve(name, row, want);
         }
         let create = want.create();
-        let wants = self.topics.waiting.entry(name.to_string()).or_default();
+        let wants = self.topics.waiting.get_or_insert_with(name.to_string(), Default::default);
         wants.push(want);
         if wants.len() == 1 {
             self.resolve_topic(name, create);
@@ -112,7 +110,9 @@ impl Node {
             Err(error) => Err(error),
         };
         // A change that was announced while the row was being read makes what was read old.
-        if self.topics.changed_meanwhile.remove(name) && found.is_ok() {
+        let changed = self.topics.changed_meanwhile.iter().any(|changed| changed == name);
+        self.topics.changed_meanwhile.retain(|changed| changed != name);
+        if changed && found.is_ok() {
             let create = self.topics.waiting.get(name).is_some_and(|wants| wants.iter().any(Want::create));
             return self.resolve_topic(name, create);
         }
@@ -169,7 +169,7 @@ impl Node {
     /// A topic is not what this node believes: read it again when it is needed.
     pub(super) fn topic_changed(&mut self, name: &str) {
         if self.topics.waiting.contains_key(name) {
-            self.topics.changed_meanwhile.insert(name.to_string());
+            self.topics.changed_meanwhile.push(name.to_string());
         }
         if let Some(row) = self.topics.known.remove(name) {
             self.producer.forget(row.id);
@@ -180,7 +180,7 @@ impl Node {
 
     /// Forgets everything that was cached of the log's rows.
     pub(super) fn forget_all(&mut self) {
-        for (_, row) in core::mem::take(&mut self.topics.known) {
+        for (_, row) in core::mem::take(&mut self.topics.known).into_entries() {
             self.producer.forget(row.id);
         }
     }

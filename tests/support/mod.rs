@@ -17,13 +17,17 @@ impl Table {
     /// Runs `op` as one transaction.
     pub fn run<O: Op>(&mut self, op: &O) -> Result<O::Reply, Error> {
         let plan = op.plan();
-        let mut writes: Vec<Write> =
-            plan.adds.iter().map(|(store, key, value)| Write::Add(*store, key.clone(), value.clone())).collect();
+        let mut writes: Vec<Write> = plan
+            .adds
+            .iter()
+            .map(|(store, key, value)| Write::Add(*store, key.clone(), value.clone()))
+            .collect();
         let applied = op.apply(&self.scan(&plan))?;
         writes.extend(applied.writes);
         for write in &writes {
             assert!(
-                plan.writes.contains(&write.store()) || plan.adds.iter().any(|(store, ..)| *store == write.store()),
+                plan.writes.contains(&write.store())
+                    || plan.adds.iter().any(|(store, ..)| *store == write.store()),
                 "a plan must name the stores that it writes to"
             );
         }

@@ -8,12 +8,12 @@
 
 mod position;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use position::Position;
 pub use position::Reset;
 
-use crate::base::{Error, Instant, Now, Offset, TopicId, TopicPartition};
+use crate::base::{Error, Instant, Map, Now, Offset, TopicId, TopicPartition};
 use crate::client::producer::CallId;
 use crate::group::{CommitOffsets, CommittedOffset, FetchOffsets, OffsetCommit};
 use crate::log::TopicRow;
@@ -53,8 +53,8 @@ pub struct Records {
 /// The consumer of one application in one group.
 pub struct Consumer {
     group: String,
-    topics: BTreeMap<TopicId, String>,
-    positions: BTreeMap<TopicPartition, Position>,
+    topics: Map<TopicId, String>,
+    positions: Map<TopicPartition, Position>,
     /// The partition that is asked next, so that none starves.
     turn: usize,
     waiting: Option<(CallId, usize)>,
@@ -71,8 +71,8 @@ impl Consumer {
     pub fn new(group: String) -> Self {
         Self {
             group,
-            topics: BTreeMap::new(),
-            positions: BTreeMap::new(),
+            topics: Map::new(),
+            positions: Map::new(),
             turn: 0,
             waiting: None,
             in_flight: false,
@@ -92,14 +92,15 @@ impl Consumer {
         self.positions.retain(|tp, _| self.topics.contains_key(&tp.topic));
         for (_, row, reset) in topics {
             for tp in row.topic_partitions() {
-                self.positions.entry(tp).or_insert_with(|| Position::new(*reset));
+                self.positions.get_or_insert_with(tp, || Position::new(*reset));
             }
         }
         let partitions: Vec<_> = self.unresolved().collect();
         if partitions.is_empty() {
             self.outputs.push_back(Output::Ready);
         } else {
-            self.outputs.push_back(Output::FetchOffsets(FetchOffsets { group: self.group.clone(), partitions }));
+            self.outputs
+                .push_back(Output::FetchOffsets(FetchOffsets { group: self.group.clone(), partitions }));
         }
     }
 
@@ -177,10 +178,17 @@ impl Consumer {
     }
 
     /// A fetch has ended.
-    pub fn fetched(&mut self, tp: TopicPartition, offset: Offset, seeks: u64, result: Result<Fetched, Error>) {
+    pub fn fetched(
+        &mut self,
+        tp: TopicPartition,
+        offset: Offset,
+        seeks: u64,
+        result: Result<Fetched, Error>,
+    ) {
         self.in_flight = false;
         // A seek, a pause or a revocation meanwhile makes the answer stale: the records are read again when wanted.
-        let position = self.positions.get_mut(&tp).filter(|position| position.seeks == seeks && !position.paused);
+        let position =
+            self.positions.get_mut(&tp).filter(|position| position.seeks == seeks && !position.paused);
         match (position, result) {
             (None, _) => {}
             (Some(_), Err(error)) => {
@@ -239,7 +247,7 @@ impl Consumer {
     /// Commits what was handled since the last commit. Nothing to do: `None`.
     pub fn commit_handled(&mut self, now: Now) -> Option<CommitOffsets> {
         let mut offsets = Vec::new();
-        for (tp, position) in &mut self.positions {
+        for (tp, position) in self.positions.iter_mut() {
             if let Some(offset) = position.take_uncommitted() {
                 let committed = CommittedOffset { offset, metadata: None, at: now.timestamp };
                 offsets.push(OffsetCommit { tp: *tp, committed });

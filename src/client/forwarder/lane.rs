@@ -1,6 +1,12 @@
+use core::mem::replace;
+
+use super::delivery::{Answered, Outcome, WireBatch};
+use super::event::Event;
+use super::op::{Claimed, ForwarderOp};
 use super::row::DeliveryRow;
-use super::{Answered, Claimed, Cut, Event, ForwarderOp, Outcome, WireBatch};
-use crate::base::{Code, Error, Instant, Offset, ProducerId, Timestamp, TopicPartition};
+use super::wire::Cut;
+use crate::base::{Code, Error, Instant, Now, Offset, ProducerId, Random, Timestamp, TopicPartition};
+use crate::client::backoff::Backoff;
 
 /// The delivery of one partition by its owner.
 pub(super) struct Lane {
@@ -11,10 +17,16 @@ pub(super) struct Lane {
     /// The row as this owner wrote or read it last.
     row: Option<DeliveryRow>,
     end: Offset,
-    /// When the records that wait have waited long enough.
-    linger_until: Instant,
+    /// When the first of the records beyond the batch at hand has waited long enough.
+    due: Instant,
     not_before: Instant,
-    fresh: ProducerId,
+    /// What the batch at hand was first sent as.
+    name: Option<u64>,
+    /// When this owner was given the signature.
+    signed: Option<Instant>,
+    batches_max: usize,
+    /// When to look for records of which no notice came.
+    look_at: Instant,
     doubts: bool,
     hurries: bool,
 }
@@ -26,8 +38,8 @@ enum State {
     Storing(Purpose),
     /// Nothing is on its way.
     Idle,
-    /// The row is to be replaced by this one; where it must be done at once, not along with the next marker.
-    Changing { row: DeliveryRow, doubt: bool, then: Option<Cut>, urgent: bool },
+    /// The row is to become another.
+    Changing(Change),
     /// The marker's records are to be read again.
     Marked,
     /// The wire batch is at hand, to be sent.
@@ -38,12 +50,24 @@ enum State {
     Stuck,
 }
 
+struct Change {
+    row: DeliveryRow,
+    /// Everything that the log holds becomes uncertain.
+    doubt: bool,
+    /// The batch that is sent next, where the marker stays.
+    then: Option<Cut>,
+    /// What the application hears once it is done.
+    event: Option<Event>,
+}
+
 enum Purpose {
+    /// Its result belongs to a former life of this lane.
+    Void,
     Claim,
     /// A stall: is the row still ours?
     Verify(Cut),
-    Save { doubt: bool, then: Option<Cut> },
-    Mark,
+    Save(Option<Cut>, Option<Event>),
+    Mark(Option<Event>),
     Remark,
 }
 
@@ -54,24 +78,69 @@ pub(super) enum Next {
     Nothing,
 }
 
+/// What a lane must know of its surroundings in order to decide.
+pub(super) struct Context<'a> {
+    pub(super) now: Now,
+    pub(super) linger_ms: u64,
+    pub(super) bytes_max: usize,
+    pub(super) random: &'a mut Random,
+}
+
+impl Context<'_> {
+    fn fresh(&mut self) -> ProducerId {
+        DeliveryRow::fresh_id(self.random)
+    }
+
+    fn after(&mut self, backoff: Backoff, attempts: u32) -> Instant {
+        self.now.instant + backoff.delay(attempts, self.random)
+    }
+}
+
 impl Lane {
     /// So many records fill a wire batch well enough not to wait for more.
     const FULL_RECORDS: i64 = 1_000;
+    /// How many stored batches are read for a wire batch at least.
+    const BATCHES_MIN: usize = 16;
     /// Half of what a broker remembers of a producer (`producer.id.expiration.ms`, a day).
     const HALF_MEMORY_MS: Timestamp = 12 * 3_600_000;
+    /// A signature that looks as old as this has run out, even if this clock is some hours wrong.
+    const AGED_MS: Timestamp = Self::HALF_MEMORY_MS / 2;
+    /// A notice of records may be lost: a partition is looked at so often.
+    const LOOK_MS: u64 = 30_000;
+    /// How long a signature holds.
+    const SIGNED_MS: u64 = 3_600_000;
 
-    pub(super) fn claim(tp: TopicPartition, fresh: ProducerId) -> Self {
+    pub(super) fn new(tp: TopicPartition) -> Self {
         Self {
             tp,
             attempts: 0,
             state: State::Unclaimed,
             row: None,
             end: 0,
-            linger_until: 0,
+            due: 0,
             not_before: 0,
-            fresh,
+            name: None,
+            signed: None,
+            batches_max: Self::BATCHES_MIN,
+            look_at: 0,
             doubts: false,
             hurries: false,
+        }
+    }
+
+    /// Begins anew, for this partition. A transaction that still runs is waited for: there is never a second one.
+    pub(super) fn reset(&mut self, tp: TopicPartition) {
+        let state = replace(&mut self.state, State::Unclaimed);
+        *self = Self::new(tp);
+        if matches!(state, State::Storing(_)) {
+            self.state = State::Storing(Purpose::Void);
+        }
+    }
+
+    /// A lane that stopped tries again.
+    pub(super) fn revive(&mut self) {
+        if matches!(self.state, State::Stuck) {
+            self.state = State::Unclaimed;
         }
     }
 
@@ -79,16 +148,26 @@ impl Lane {
         self.row.as_ref().map_or(0, |row| row.committed)
     }
 
-    pub(super) fn appended(&mut self, linger_until: Instant, end: Offset) {
-        if self.end <= self.committed() {
-            self.linger_until = linger_until;
+    pub(super) fn appended(&mut self, due: Instant, end: Offset) {
+        let reached = self.row.as_ref().map_or(0, reached);
+        if self.end <= reached {
+            self.due = due;
         }
         self.end = self.end.max(end);
     }
 
-    /// Sends what there is as soon as possible.
-    pub(super) fn hurry(&mut self) {
-        self.hurries = true;
+    /// Marks what there is as soon as possible, until it is told to relax.
+    pub(super) fn hurry(&mut self, hurries: bool) {
+        self.hurries = hurries;
+    }
+
+    /// True while it is worth waiting for what this lane is about to have.
+    pub(super) fn hurries(&self) -> bool {
+        self.hurries && self.storing()
+    }
+
+    pub(super) fn storing(&self) -> bool {
+        matches!(self.state, State::Storing(_))
     }
 
     /// Time went by unseen: the row is read again before anything is sent.
@@ -96,9 +175,10 @@ impl Lane {
         self.doubts = true;
     }
 
-    pub(super) fn wait(&mut self, until: Instant) {
-        self.not_before = until;
-        self.state = match core::mem::replace(&mut self.state, State::Stuck) {
+    /// The batch, if it is on its way, is at hand again, to be sent at `at`.
+    pub(super) fn wait(&mut self, at: Instant) {
+        self.not_before = at;
+        self.state = match replace(&mut self.state, State::Stuck) {
             State::Sent(cut) => State::Ready(cut),
             other => other,
         };
@@ -109,121 +189,175 @@ impl Lane {
     }
 
     pub(super) fn next(&self) -> Next {
+        let at_once = if self.hurries { 0 } else { self.not_before };
         match &self.state {
-            State::Unclaimed | State::Changing { .. } | State::Marked => Next::Store(self.not_before),
-            State::Idle if self.end > self.committed() => Next::Store(self.idle_until()),
-            State::Ready(_) if self.doubts => Next::Store(self.not_before),
+            State::Unclaimed | State::Marked => Next::Store(at_once),
+            // What was acknowledged is committed along with the next marker, where that is not far away.
+            State::Changing(change) if change.plain() => {
+                Next::Store(self.due_at(change.row.committed).unwrap_or(0).max(at_once))
+            }
+            State::Changing(_) => Next::Store(at_once),
+            State::Idle => match self.due_at(self.committed()) {
+                Some(due) => Next::Store(due.max(at_once)),
+                None => Next::Store(self.look_at),
+            },
+            State::Ready(_) if self.doubts => Next::Store(at_once),
             State::Ready(_) => Next::Send(self.not_before),
-            State::Idle | State::Storing(_) | State::Sent(_) | State::Stuck => Next::Nothing,
+            State::Storing(_) | State::Sent(_) | State::Stuck => Next::Nothing,
         }
     }
 
-    fn idle_until(&self) -> Instant {
-        if self.fills(self.committed()) { self.not_before } else { self.not_before.max(self.linger_until) }
-    }
-
-    /// True if the records from `committed` on need not wait for more.
-    fn fills(&self, committed: Offset) -> bool {
+    /// When the records from `committed` on need not wait for more; `None` where there are none.
+    fn due_at(&self, committed: Offset) -> Option<Instant> {
         let waiting = self.end - committed;
-        waiting >= Self::FULL_RECORDS || (self.hurries && waiting > 0)
+        let full = waiting >= Self::FULL_RECORDS || self.hurries;
+        (waiting > 0).then_some(if full { 0 } else { self.due })
     }
 
     pub(super) fn may_store(&self, now: Instant) -> bool {
         matches!(self.next(), Next::Store(at) if at <= now)
     }
 
+    /// True if the next transaction is to cut a wire batch.
+    pub(super) fn will_mark(&self) -> bool {
+        match &self.state {
+            State::Idle => self.end > self.committed(),
+            State::Changing(change) => change.row.marker.is_none() && self.end > change.row.committed,
+            _ => false,
+        }
+    }
+
     /// The transaction that comes next.
-    pub(super) fn next_op(&mut self, now: Instant, bytes_max: usize, fresh: ProducerId) -> Option<ForwarderOp> {
-        debug_assert!(self.may_store(now));
-        let (tp, claim) = (self.tp, ForwarderOp::Claim { tp: self.tp, fresh: self.fresh });
-        let state = core::mem::replace(&mut self.state, State::Stuck);
+    pub(super) fn next_op(&mut self, mut ctx: Context<'_>) -> ForwarderOp {
+        let tp = self.tp;
+        self.doubts = false;
+        let waits = self.will_mark();
+        let state = replace(&mut self.state, State::Stuck);
         let (op, purpose) = match (state, self.row.clone()) {
-            (State::Ready(cut), _) => (claim, Purpose::Verify(cut)),
-            (State::Changing { row, urgent: false, .. }, Some(read)) if self.fills(row.committed) => {
-                (ForwarderOp::Mark { tp, read, row, bytes_max, fresh }, Purpose::Mark)
+            (State::Ready(cut), _) => (self.claim(&mut ctx), Purpose::Verify(cut)),
+            (State::Changing(change), Some(read)) => {
+                let Change { row, doubt, then, event } = change;
+                if row.marker.is_none()
+                    && self.due_at(row.committed).is_some_and(|due| due <= ctx.now.instant)
+                {
+                    (self.mark(read, row, doubt, &mut ctx), Purpose::Mark(event))
+                } else {
+                    let then = then.filter(|_| !doubt);
+                    (ForwarderOp::Save { tp, read, row, doubt }, Purpose::Save(then, event))
+                }
             }
-            (State::Changing { row, doubt, then, .. }, Some(read)) => {
-                (ForwarderOp::Save { tp, read, row, doubt }, Purpose::Save { doubt, then })
-            }
-            (State::Idle, Some(read)) => {
-                let row = read.clone();
-                (ForwarderOp::Mark { tp, read, row, bytes_max, fresh }, Purpose::Mark)
+            (State::Idle, Some(read)) if waits => {
+                (self.mark(read.clone(), read, false, &mut ctx), Purpose::Mark(None))
             }
             (State::Marked, Some(read)) => (ForwarderOp::Remark { tp, read }, Purpose::Remark),
-            (_, _) => (claim, Purpose::Claim),
+            (_, _) => (self.claim(&mut ctx), Purpose::Claim),
         };
         self.state = State::Storing(purpose);
-        Some(op)
+        op
+    }
+
+    fn claim(&self, ctx: &mut Context<'_>) -> ForwarderOp {
+        ForwarderOp::Claim { tp: self.tp, fresh: ctx.fresh() }
+    }
+
+    fn mark(&self, read: DeliveryRow, row: DeliveryRow, doubt: bool, ctx: &mut Context<'_>) -> ForwarderOp {
+        let row = if self.aged(&row, ctx.now) { row.unsigned() } else { row };
+        let (bytes_max, batches_max, fresh) = (ctx.bytes_max, self.batches_max, ctx.fresh());
+        ForwarderOp::Mark { tp: self.tp, read, row, doubt, bytes_max, batches_max, fresh }
+    }
+
+    /// True if the signature has run out, as far as can be told here. A new marker then begins without one:
+    /// otherwise it could not be told later that it was not taken as long ago as its signature was given.
+    fn aged(&self, row: &DeliveryRow, now: Now) -> bool {
+        let young = self.signed.is_some_and(|at| now.instant.saturating_sub(at) <= Self::SIGNED_MS);
+        row.signed_at > 0 && !young && now.timestamp.saturating_sub(row.signed_at) > Self::AGED_MS
     }
 
     /// A transaction has ended.
-    pub(super) fn stored(
-        &mut self,
-        result: Result<Claimed, Error>,
-        fresh: ProducerId,
-        linger_until: Instant,
-        retry_at: Instant,
-    ) -> Option<Event> {
-        let state = core::mem::replace(&mut self.state, State::Stuck);
-        let State::Storing(purpose) = state else {
-            self.state = state;
-            return None;
+    pub(super) fn stored(&mut self, result: Result<Claimed, Error>, mut ctx: Context<'_>) -> Vec<Event> {
+        let purpose = match replace(&mut self.state, State::Stuck) {
+            State::Storing(Purpose::Void) => {
+                self.state = State::Unclaimed;
+                return Vec::new();
+            }
+            State::Storing(purpose) => purpose,
+            other => {
+                self.state = other;
+                return Vec::new();
+            }
         };
         match result {
-            Ok(claimed) => self.succeeded(purpose, claimed, fresh, linger_until),
-            Err(error) if error.code() == Code::DeliveryFenced => {
-                self.state = State::Unclaimed;
-                None
-            }
+            Ok(claimed) => return self.succeeded(purpose, claimed, &mut ctx),
+            Err(error) if error.code() == Code::DeliveryFenced => self.state = State::Unclaimed,
             // Whether it was written or not, the row tells.
             Err(error) if error.retriable() => {
                 self.attempts += 1;
-                self.not_before = retry_at;
+                self.hurries = false;
+                self.not_before = self.not_before.max(ctx.after(Backoff::STORAGE, self.attempts));
                 self.state = State::Unclaimed;
-                None
             }
-            Err(error) => Some(Event::Stuck { partition: self.tp.partition, error }),
+            Err(error) => return vec![Event::Stuck { partition: self.tp.partition, error }],
         }
+        Vec::new()
     }
 
-    fn succeeded(
-        &mut self,
-        purpose: Purpose,
-        claimed: Claimed,
-        fresh: ProducerId,
-        linger_until: Instant,
-    ) -> Option<Event> {
-        let before = self.row.replace(claimed.row.clone());
-        self.end = self.end.max(claimed.end);
-        let row = claimed.row;
+    fn succeeded(&mut self, purpose: Purpose, claimed: Claimed, ctx: &mut Context<'_>) -> Vec<Event> {
+        let Claimed { row, end, cut } = claimed;
+        let before = self.row.replace(row.clone());
+        self.end = self.end.max(end);
+        self.look_at = ctx.now.instant + Self::LOOK_MS;
         let resting = if row.marker.is_some() { State::Marked } else { State::Idle };
-        self.state = match (purpose, claimed.cut) {
-            (Purpose::Verify(cut), _) if before.as_ref() == Some(&row) => State::Ready(cut),
-            (Purpose::Save { doubt: false, then: Some(cut) }, _) => State::Ready(cut),
-            (Purpose::Mark | Purpose::Remark, Some(cut)) => State::Ready(cut),
+        let mut event = None;
+        self.state = match (purpose, cut) {
+            (Purpose::Verify(cut), _) if before.as_ref() == Some(&row) => {
+                // However long this took: else a slow storage would have it verified for ever.
+                self.doubts = false;
+                State::Ready(cut)
+            }
+            (Purpose::Save(then, told), _) => {
+                event = told;
+                then.map_or(resting, State::Ready)
+            }
+            (Purpose::Mark(told), Some(cut)) => {
+                event = told;
+                // What was there already, and did not fit, has waited as long as the rest.
+                self.due = if end > cut.last + 1 { 0 } else { ctx.now.instant + ctx.linger_ms };
+                self.batches_max = (cut.batches * 2).clamp(Self::BATCHES_MIN, ForwarderOp::BATCHES_MAX);
+                self.name = None;
+                State::Ready(cut)
+            }
+            (Purpose::Mark(told), None) => {
+                event = told;
+                self.end = row.committed;
+                State::Idle
+            }
+            (Purpose::Remark, Some(cut)) => {
+                self.name = None;
+                State::Ready(cut)
+            }
             // Records of the marker are gone: what is left of it goes under a new epoch, and says so.
             (Purpose::Remark, None) => {
-                let start = row.committed;
-                State::Changing { row: row.clone().next_epoch(start, fresh), doubt: true, then: None, urgent: true }
+                self.due = 0;
+                State::Changing(Change::doubting(row.clone().next_epoch(ctx.fresh())))
             }
-            (Purpose::Mark, None) => {
-                self.end = row.committed.max(claimed.end);
+            (Purpose::Void | Purpose::Claim | Purpose::Verify(_), _) => {
+                self.due = 0;
                 resting
             }
-            _ => resting,
         };
-        self.doubts = false;
+        event.into_iter().chain(before.map_or_else(Vec::new, |before| self.progress(&before, &row))).collect()
+    }
+
+    fn progress(&self, before: &DeliveryRow, row: &DeliveryRow) -> Vec<Event> {
         let partition = self.tp.partition;
-        if self.end <= row.committed {
-            self.hurries = false;
-        } else if before.as_ref().is_some_and(|before| before.committed < row.committed) {
-            self.linger_until = linger_until;
-        }
-        let before = before?;
+        let mut events = Vec::new();
         if row.uncertain > before.uncertain {
-            return Some(Event::Uncertain { partition, until: row.uncertain });
+            events.push(Event::Uncertain { partition, until: row.uncertain });
         }
-        (row.committed > before.committed).then_some(Event::Delivered { partition, committed: row.committed })
+        if row.committed > before.committed {
+            events.push(Event::Delivered { partition, committed: row.committed });
+        }
+        events
     }
 
     /// The size of the batch that may be sent now.
@@ -234,10 +368,25 @@ impl Lane {
         }
     }
 
-    /// The batch, on its way.
-    pub(super) fn send(&mut self, topic: &str, partitions: i32) -> Option<WireBatch> {
+    /// The size of the batch at hand, even if it is on its way, or waits.
+    pub(super) fn held(&self) -> Option<usize> {
+        match &self.state {
+            State::Ready(cut) | State::Sent(cut) if !self.doubts => Some(cut.bytes.len()),
+            _ => None,
+        }
+    }
+
+    /// The batch, on its way in the request `ticket`, and its name. One that waits goes on waiting: nobody relies
+    /// on the answer to a request that a dying page sends.
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        ticket: u64,
+        topic: &str,
+        partitions: i32,
+    ) -> Option<(WireBatch, u64)> {
         let row = self.row.as_ref()?;
-        let State::Ready(cut) = core::mem::replace(&mut self.state, State::Stuck) else { return None };
+        let (State::Ready(cut) | State::Sent(cut)) = &self.state else { return None };
         let batch = WireBatch {
             topic: topic.to_string(),
             partition: self.tp.partition,
@@ -252,62 +401,88 @@ impl Lane {
             signed_at: row.signed_at,
             bytes: cut.bytes.clone(),
         };
-        self.state = State::Sent(cut);
-        Some(batch)
+        self.state = match replace(&mut self.state, State::Stuck) {
+            State::Ready(cut) if self.not_before <= now => State::Sent(cut),
+            other => other,
+        };
+        Some((batch, *self.name.get_or_insert(ticket)))
     }
 
-    /// The batch that was sent has its answer.
-    pub(super) fn answered(
-        &mut self,
-        answer: &Answered,
-        fresh: ProducerId,
-        linger_until: Instant,
-        retry_at: Instant,
-    ) -> Vec<Event> {
-        let Some(row) = self.row.clone() else { return Vec::new() };
-        let state = core::mem::replace(&mut self.state, State::Stuck);
-        let State::Sent(cut) = state else {
-            self.state = state;
-            return Vec::new();
+    /// True if the batch at hand is the one of this name.
+    pub(super) fn carries(&self, name: u64) -> bool {
+        self.name == Some(name) && matches!(self.state, State::Ready(_) | State::Sent(_))
+    }
+
+    /// The batch at hand has its answer, one that is not to send it again as it is.
+    pub(super) fn answered(&mut self, answer: &Answered, ctx: &mut Context<'_>) {
+        let (State::Ready(cut) | State::Sent(cut), Some(row)) =
+            (replace(&mut self.state, State::Stuck), self.row.clone())
+        else {
+            return;
         };
-        let signed = |mut row: DeliveryRow| {
-            if let Some((signature, at)) = &answer.signature {
-                row.signature.clone_from(signature);
-                row.signed_at = *at;
+        let row = match &answer.signature {
+            Some((signature, at)) => {
+                self.signed = Some(ctx.now.instant);
+                DeliveryRow { signature: signature.clone(), signed_at: *at, ..row }
             }
-            row
+            None => row,
         };
-        let mut events = Vec::new();
-        let committed = row.committed;
-        let change = |row, doubt, urgent| State::Changing { row, doubt, then: None, urgent };
-        self.not_before = 0;
-        self.state = match answer.outcome {
-            Outcome::Accepted | Outcome::Duplicate => {
-                self.attempts = 0;
-                self.linger_until = linger_until;
-                change(signed(row).settled(), false, false)
-            }
+        let taken = matches!(answer.outcome, Outcome::Accepted | Outcome::Duplicate | Outcome::DeadLettered);
+        self.attempts = if taken { 0 } else { self.attempts + 1 };
+        self.not_before = if self.attempts > 1 { ctx.after(Backoff::DELIVERY, self.attempts) } else { 0 };
+        let partition = self.tp.partition;
+        self.state = State::Changing(match answer.outcome {
+            Outcome::Accepted | Outcome::Duplicate => Change::to(row.settled()),
             Outcome::DeadLettered => {
-                self.attempts = 0;
-                let (partition, first, last) = (self.tp.partition, cut.first, cut.last);
-                events.push(Event::DeadLettered { partition, first, last });
-                change(signed(row).settled().next_epoch(last + 1, fresh), false, true)
-            }
-            Outcome::Unregistered => {
-                self.attempts += 1;
-                if self.attempts > 1 || answer.signature.is_none() {
-                    self.not_before = retry_at;
-                }
-                let renewed = signed(row.clone());
-                // So old a marker may have been forgotten by a broker that had stored it.
-                let old = row.signed_at > 0 && renewed.signed_at - row.signed_at > Self::HALF_MEMORY_MS;
-                State::Changing { row: renewed, doubt: old, then: Some(cut), urgent: true }
+                let event = Event::DeadLettered { partition, first: cut.first, last: cut.last };
+                Change { event: Some(event), ..Change::to(row.settled().next_epoch(ctx.fresh())) }
             }
             // Where another owner has moved on meanwhile, the comparison refuses the change, and the row is read.
-            Outcome::OutOfOrder => change(signed(row).next_epoch(committed, fresh), true, true),
-            Outcome::Diverged | Outcome::Fenced => change(row.next_identity(fresh), true, true),
-            Outcome::Refused | Outcome::Busy => State::Ready(cut),
-        };
-        events
+            Outcome::OutOfOrder => self.doubted(row.next_epoch(ctx.fresh())),
+            Outcome::Diverged | Outcome::Fenced => self.doubted(row.next_identity(ctx.fresh())),
+            Outcome::Unregistered | Outcome::Refused | Outcome::Busy => self.renewed(row, cut, ctx.bytes_max),
+        });
     }
+
+    fn doubted(&mut self, row: DeliveryRow) -> Change {
+        self.due = 0;
+        Change::doubting(row)
+    }
+
+    /// A fresh signature. The same bytes go again, unless the marker is so old that a broker may have stored and
+    /// then forgotten it, or is too large for this collector, which cannot have taken it.
+    fn renewed(&mut self, mut row: DeliveryRow, cut: Cut, bytes_max: usize) -> Change {
+        if row.marked_at == 0 {
+            if cut.bytes.len() > bytes_max && cut.last > cut.first {
+                self.due = 0;
+                return Change::to(row.unmarked());
+            }
+            row.marked_at = row.signed_at;
+        }
+        let old = row.signed_at.saturating_sub(row.marked_at) > Self::HALF_MEMORY_MS;
+        if old {
+            row.marked_at = row.signed_at;
+        }
+        Change { doubt: old && cut.last >= row.uncertain, then: Some(cut), ..Change::to(row) }
+    }
+}
+
+impl Change {
+    fn to(row: DeliveryRow) -> Self {
+        Self { row, doubt: false, then: None, event: None }
+    }
+
+    fn doubting(row: DeliveryRow) -> Self {
+        Self { doubt: true, ..Self::to(row) }
+    }
+
+    /// True if nothing is lost by its waiting for the next marker.
+    fn plain(&self) -> bool {
+        self.row.marker.is_none() && !self.doubt && self.event.is_none()
+    }
+}
+
+/// The offset after everything that is settled or at hand.
+fn reached(row: &DeliveryRow) -> Offset {
+    row.marker.map_or(row.committed, |(_, last)| last + 1)
 }

@@ -1,9 +1,9 @@
 use super::row::DeliveryRow;
-use super::wire::{Cut, cut};
+use super::wire::{Cut, cut, first_offset};
 use crate::base::{Code, Error, Offset, ProducerId, TopicPartition};
 use crate::log::{
-    Applied, Durability, Op, PartitionRow, Plan, Rows, Scan, Store, Write, batch_range, delivered, end_offset, last_batch,
-    partition_key, unknown_partition,
+    Applied, Durability, Op, PartitionRow, Plan, Rows, Scan, Store, Write, batch_range, delivered,
+    end_offset, last_batch, partition_key, unknown_partition,
 };
 
 /// The transactions of a forwarder. All but the first compare the row with the one that was read: whoever is not
@@ -36,8 +36,12 @@ pub enum ForwarderOp {
         read: DeliveryRow,
         /// What it becomes before the marker is set.
         row: DeliveryRow,
+        /// Everything that the log holds now is uncertain.
+        doubt: bool,
         /// The most bytes of the wire batch.
         bytes_max: usize,
+        /// The most stored batches to read.
+        batches_max: usize,
         /// The identity where the epochs are used up.
         fresh: ProducerId,
     },
@@ -55,8 +59,6 @@ pub enum ForwarderOp {
 pub struct Claimed {
     /// The row as it is now.
     pub row: DeliveryRow,
-    /// The log start offset.
-    pub log_start: Offset,
     /// The end of the partition.
     pub end: Offset,
     /// The wire batch of the marker, where it was asked for and its records are all there.
@@ -64,21 +66,26 @@ pub struct Claimed {
 }
 
 impl ForwarderOp {
-    /// A wire batch merges at most so many stored ones.
-    const BATCHES_MAX: usize = 256;
+    /// A wire batch merges about so many stored ones at most.
+    pub const BATCHES_MAX: usize = 256;
 
     fn tp(&self) -> TopicPartition {
         match self {
-            Self::Claim { tp, .. } | Self::Save { tp, .. } | Self::Mark { tp, .. } | Self::Remark { tp, .. } => *tp,
+            Self::Claim { tp, .. }
+            | Self::Save { tp, .. }
+            | Self::Mark { tp, .. }
+            | Self::Remark { tp, .. } => *tp,
         }
     }
 
-    /// The first offset to read records from.
-    fn reads_from(&self) -> Option<Offset> {
+    /// The offsets whose records are read, and how many batches of them beyond the first.
+    fn reads(&self) -> Option<(Offset, Offset, usize)> {
         match self {
             Self::Claim { .. } | Self::Save { .. } => None,
-            Self::Mark { row, .. } => Some(row.committed),
-            Self::Remark { read, .. } => Some(read.marker.map_or(read.committed, |(first, _)| first)),
+            Self::Mark { row, batches_max, .. } => Some((row.committed, Offset::MAX, *batches_max)),
+            Self::Remark { read, .. } => {
+                read.marker.map(|(first, last)| (first, last.saturating_add(1), Self::BATCHES_MAX))
+            }
         }
     }
 
@@ -97,6 +104,21 @@ impl ForwarderOp {
     fn put(&self, row: &DeliveryRow) -> Write {
         Write::Put(Store::Deliveries, partition_key(self.tp()), row.encode())
     }
+
+    fn durability(&self) -> Durability {
+        match self {
+            // Nothing was sent under an identity before its first marker.
+            Self::Claim { .. } | Self::Remark { .. } => Durability::Relaxed,
+            Self::Mark { .. } => Durability::Strict,
+            // Settling may be forgotten: the marker then makes the same bytes be sent again. What may not: a new
+            // identity, a doubt, and since when the marker may have been taken.
+            Self::Save { read, row, doubt, .. } => {
+                let renamed = (read.producer_id, read.epoch) != (row.producer_id, row.epoch);
+                let dated = row.marker.is_some() && read.marked_at != row.marked_at;
+                if renamed || dated || *doubt { Durability::Strict } else { Durability::Relaxed }
+            }
+        }
+    }
 }
 
 impl Op for ForwarderOp {
@@ -109,17 +131,15 @@ impl Op for ForwarderOp {
             Scan::Get(Store::Partitions, partition_key(tp)),
             last_batch(tp),
         ];
-        if let Some(from) = self.reads_from() {
+        if let Some((from, to, limit)) = self.reads() {
             let (low, next) = batch_range(tp, 0, from.saturating_add(1));
-            let (_, to) = batch_range(tp, 0, Offset::MAX);
+            let (_, to) = batch_range(tp, 0, to);
             scans.push(Scan::Last { store: Store::Batches, from: low, to: next.clone() });
-            scans.push(Scan::Range { store: Store::Batches, from: next, to, limit: Self::BATCHES_MAX });
+            scans.push(Scan::Range { store: Store::Batches, from: next, to, limit });
         }
         match self {
             Self::Remark { .. } => Plan::read(scans),
-            Self::Claim { .. } | Self::Save { .. } | Self::Mark { .. } => {
-                Plan::write(scans, vec![Store::Deliveries], self.durability())
-            }
+            _ => Plan::write(scans, vec![Store::Deliveries], self.durability()),
         }
     }
 
@@ -129,49 +149,58 @@ impl Op for ForwarderOp {
         let Some(partition) = rows.value(1).map(PartitionRow::decode).transpose()? else {
             return Err(unknown_partition(self.tp().partition));
         };
-        let (log_start, end) = (partition.start, end_offset(&partition, rows.value(2))?);
-        let batches = || rows.all(3).iter().chain(rows.all(4)).map(|(_, batch)| batch.as_slice());
-        let claimed = |row: DeliveryRow, cut: Option<Cut>| Claimed { row, log_start, end, cut };
-        match self {
-            Self::Claim { fresh, .. } => {
-                let found = stored.map(DeliveryRow::decode).transpose()?;
-                let row = found.clone().unwrap_or_else(|| DeliveryRow::begin(*fresh, log_start));
-                let writes = if found.is_none() { vec![self.put(&row)] } else { Vec::new() };
-                Ok(Applied { writes, reply: claimed(row, None) })
-            }
-            Self::Save { row, doubt, .. } => {
-                let mut row = row.clone();
-                if *doubt {
-                    row.uncertain = row.uncertain.max(end);
-                }
-                Ok(Applied { writes: vec![self.put(&row)], reply: claimed(row, None) })
-            }
-            Self::Mark { row, bytes_max, fresh, .. } => {
-                let (row, cut) = mark(row.clone(), batches(), log_start, *bytes_max, *fresh)?;
-                Ok(Applied { writes: vec![self.put(&row)], reply: claimed(row, cut) })
+        let end = end_offset(&partition, rows.value(2))?;
+        let batches: Vec<&[u8]> =
+            rows.all(3).iter().chain(rows.all(4)).map(|(_, batch)| batch.as_slice()).collect();
+        let doubted = |row: &DeliveryRow, doubt: bool| {
+            let uncertain = if doubt { row.uncertain.max(end) } else { row.uncertain };
+            DeliveryRow { uncertain, ..row.clone() }
+        };
+        let (row, cut) = match self {
+            Self::Claim { fresh, .. } => match stored.map(DeliveryRow::decode).transpose()? {
+                Some(row) => return Ok(Applied::reply(Claimed { row, end, cut: None })),
+                None => (DeliveryRow::begin(*fresh, partition.start), None),
+            },
+            Self::Save { row, doubt, .. } => (doubted(row, *doubt), None),
+            Self::Mark { row, doubt, bytes_max, fresh, .. } => {
+                mark(doubted(row, *doubt), &batches, partition.start, *bytes_max, *fresh)?
             }
             Self::Remark { read, .. } => {
-                let (first, last) = read.marker.unwrap_or((read.committed, read.committed));
-                let again = cut(read, batches(), first, Some(last), usize::MAX)?;
-                let whole = again.filter(|cut| first >= log_start && (cut.first, cut.last) == (first, last));
-                Ok(Applied::reply(claimed(read.clone(), whole)))
+                let cut = remark(read, &batches, partition.start)?;
+                return Ok(Applied::reply(Claimed { row: read.clone(), end, cut }));
             }
-        }
+        };
+        Ok(Applied { writes: vec![self.put(&row)], reply: Claimed { row, end, cut } })
     }
 }
 
-impl ForwarderOp {
-    fn durability(&self) -> Durability {
-        match self {
-            // Settling may be forgotten: the marker it removes only makes the same bytes be sent again.
-            Self::Save { read, row, doubt: false, .. }
-                if read.producer_id == row.producer_id && read.epoch == row.epoch =>
-            {
-                Durability::Relaxed
-            }
-            _ => Durability::Strict,
-        }
+/// Cuts the next wire batch and marks it. Where the records at `committed` are gone, delivery goes on at the
+/// first that is there, in a new epoch: a next offset that is not the last sent + 1 always begins one.
+fn mark(
+    mut row: DeliveryRow,
+    batches: &[&[u8]],
+    log_start: Offset,
+    bytes_max: usize,
+    fresh: ProducerId,
+) -> Result<(DeliveryRow, Option<Cut>), Error> {
+    let all = || batches.iter().copied();
+    let from = row.committed.max(log_start);
+    let first = first_offset(all(), from)?.unwrap_or(from);
+    if first != row.committed {
+        row.committed = first;
+        row = row.next_epoch(fresh);
     }
+    let cut = cut(&row, all(), first, Offset::MAX, bytes_max)?;
+    row.marker = cut.as_ref().map(|cut| (cut.first, cut.last));
+    row.marked_at = row.signed_at;
+    Ok((row, cut))
+}
+
+/// The marker's wire batch, unless some of its records are gone.
+fn remark(row: &DeliveryRow, batches: &[&[u8]], log_start: Offset) -> Result<Option<Cut>, Error> {
+    let Some((first, last)) = row.marker.filter(|(first, _)| *first >= log_start) else { return Ok(None) };
+    let again = cut(row, batches.iter().copied(), first, last, usize::MAX)?;
+    Ok(again.filter(|cut| (cut.first, cut.last) == (first, last)))
 }
 
 /// Reads up to where some partitions have been delivered.
@@ -194,27 +223,4 @@ impl Op for ListDelivered {
         let delivered = (0..self.partitions.len()).map(|index| rows.value(index).map(delivered).transpose());
         Ok(Applied::reply(delivered.collect::<Result<_, Error>>()?))
     }
-}
-
-/// Cuts the next wire batch and marks it. Where the records at `committed` are gone, delivery goes on at the
-/// first that is there, in a new epoch: a next offset that is not the last sent + 1 always begins one.
-fn mark<'a>(
-    mut row: DeliveryRow,
-    batches: impl Iterator<Item = &'a [u8]>,
-    log_start: Offset,
-    bytes_max: usize,
-    fresh: ProducerId,
-) -> Result<(DeliveryRow, Option<Cut>), Error> {
-    let batches: Vec<&[u8]> = batches.collect();
-    let from = row.committed.max(log_start);
-    let Some(first) = cut(&row, batches.iter().copied(), from, None, 0)?.map(|probe| probe.first) else {
-        return Ok((row, None));
-    };
-    if first != row.committed {
-        row.committed = first;
-        row = row.next_epoch(first, fresh);
-    }
-    let cut = cut(&row, batches.into_iter(), first, None, bytes_max)?;
-    row.marker = cut.as_ref().map(|cut| (cut.first, cut.last));
-    Ok((row, cut))
 }

@@ -13,6 +13,9 @@ pub struct DeliveryRow {
     pub start: Offset,
     /// The first and the last offset of the wire batch that may be on its way.
     pub marker: Option<(Offset, Offset)>,
+    /// No collector can have taken the marker's batch before this time, by the collectors' own clock; 0 where
+    /// none can have taken it yet.
+    pub marked_at: Timestamp,
     /// Records below this offset may have been delivered under another name: they say so.
     pub uncertain: Offset,
     /// When the collector signed the producer id, by its own clock; 0 is never.
@@ -32,6 +35,7 @@ impl DeliveryRow {
             epoch: 0,
             start,
             marker: None,
+            marked_at: 0,
             uncertain: 0,
             signed_at: 0,
             signature: Vec::new(),
@@ -48,16 +52,15 @@ impl DeliveryRow {
         ((offset - self.start) & i64::from(Sequence::MAX)) as Sequence
     }
 
-    /// The same identity from a new epoch on, whose sequences begin at `start`. Where the epochs are used up,
-    /// the identity is a new one.
-    pub fn next_epoch(mut self, start: Offset, fresh: ProducerId) -> Self {
+    /// The same identity in a new epoch, whose sequences begin at `committed`. Where the epochs are used up, the
+    /// identity is a new one.
+    pub fn next_epoch(mut self, fresh: ProducerId) -> Self {
         match self.epoch.checked_add(1).filter(|epoch| *epoch < i16::MAX) {
             Some(epoch) => self.epoch = epoch,
             None => return self.next_identity(fresh),
         }
-        self.start = start;
-        self.marker = None;
-        self
+        self.start = self.committed;
+        self.unmarked()
     }
 
     /// Another identity, since somebody else uses this one.
@@ -65,17 +68,28 @@ impl DeliveryRow {
         self.producer_id = fresh;
         self.epoch = 0;
         self.start = self.committed;
-        self.marker = None;
-        self.signed_at = 0;
-        self.signature.clear();
-        self
+        self.unmarked().unsigned()
     }
 
     /// Everything up to and with the marker is settled.
     pub fn settled(mut self) -> Self {
-        if let Some((_, last)) = self.marker.take() {
+        if let Some((_, last)) = self.marker {
             self.committed = last + 1;
         }
+        self.unmarked()
+    }
+
+    /// Nothing is on its way.
+    pub fn unmarked(mut self) -> Self {
+        self.marker = None;
+        self.marked_at = 0;
+        self
+    }
+
+    /// The next batch goes without a signature: no collector takes it before it has signed the identity anew.
+    pub fn unsigned(mut self) -> Self {
+        self.signed_at = 0;
+        self.signature.clear();
         self
     }
 
@@ -90,6 +104,7 @@ impl DeliveryRow {
         let (first, last) = self.marker.unwrap_or((-1, -1));
         writer.i64(first);
         writer.i64(last);
+        writer.i64(self.marked_at);
         writer.i64(self.uncertain);
         writer.i64(self.signed_at);
         writer.bytes(&self.signature);
@@ -120,6 +135,7 @@ impl DeliveryRow {
             epoch,
             start,
             marker: (marker.0 >= 0).then_some(marker),
+            marked_at: reader.i64()?,
             uncertain: reader.i64()?,
             signed_at: reader.i64()?,
             signature: reader.rest().to_vec(),

@@ -92,5 +92,8 @@ impl<'a> Iterator for Frames<'a> {
 }
 
 fn malformed() -> Error {
-    Error::new(Code::InvalidRequest, "the records given to send are malformed: this is a defect of the caller")
+    Error::new(
+        Code::InvalidRequest,
+        "the records given to send are malformed: this is a defect of the caller",
+    )
 }

@@ -10,14 +10,14 @@
 mod frames;
 mod lane;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 
 pub use frames::{Frame, Frames};
 use lane::Lane;
 
 use crate::base::{
-    Code, Error, Instant, Now, Offset, ProducerId, Random, TopicId, TopicPartition, partition_for_key,
+    Code, Error, Instant, Map, Now, Offset, ProducerId, Random, TopicId, TopicPartition, partition_for_key,
 };
 use crate::client::backoff::Backoff;
 use crate::log::ops::{Append, Appended, Bounds, Expected};
@@ -49,16 +49,16 @@ pub enum Output {
 
 struct Progress {
     batches_open: usize,
-    sent: BTreeMap<i32, Sent>,
+    sent: Map<i32, Sent>,
     failed: Option<Error>,
 }
 
 /// The producer of one node.
 pub struct Producer {
     id: ProducerId,
-    lanes: BTreeMap<TopicPartition, Lane>,
-    calls: BTreeMap<CallId, Progress>,
-    round_robin: BTreeMap<TopicId, u64>,
+    lanes: Map<TopicPartition, Lane>,
+    calls: Map<CallId, Progress>,
+    round_robin: Map<TopicId, u64>,
     random: Random,
     in_flight: Option<Rc<Append>>,
     retry_at: Option<Instant>,
@@ -77,9 +77,9 @@ impl Producer {
     pub fn new(id: ProducerId, random: Random) -> Self {
         Self {
             id,
-            lanes: BTreeMap::new(),
-            calls: BTreeMap::new(),
-            round_robin: BTreeMap::new(),
+            lanes: Map::new(),
+            calls: Map::new(),
+            round_robin: Map::new(),
             random,
             in_flight: None,
             retry_at: None,
@@ -93,7 +93,7 @@ impl Producer {
     pub fn learn(&mut self, tp: TopicPartition, bounds: Bounds) {
         let end = Expected { next: bounds.end, generation: bounds.generation, start: bounds.start };
         let id = self.id;
-        self.lanes.entry(tp).or_insert_with(|| Lane::new(id, end));
+        self.lanes.get_or_insert_with(tp, || Lane::new(id, end));
     }
 
     /// True if [`Producer::learn`] was called for every partition of `topic`.
@@ -120,7 +120,7 @@ impl Producer {
             let lane = self.lanes.get_mut(&tp).ok_or_else(|| unknown_partition(tp.partition))?;
             batches_open += usize::from(lane.push(call, &frame, durability));
         }
-        let progress = Progress { batches_open, sent: BTreeMap::new(), failed: None };
+        let progress = Progress { batches_open, sent: Map::new(), failed: None };
         self.calls.insert(call, progress);
         self.settle(call);
         self.start();
@@ -160,7 +160,7 @@ impl Producer {
             return partition_for_key(key, topic.partitions);
         }
         let random = &mut self.random;
-        let next = self.round_robin.entry(topic.id).or_insert_with(|| random.next_u64() >> 1);
+        let next = self.round_robin.get_or_insert_with(topic.id, || random.next_u64() >> 1);
         *next += 1;
         (*next % topic.partitions.max(1) as u64) as i32
     }
@@ -171,7 +171,7 @@ impl Producer {
             return;
         }
         let mut append = Append { entries: Vec::new(), durability: Durability::Relaxed };
-        for (tp, lane) in &mut self.lanes {
+        for (tp, lane) in self.lanes.iter_mut() {
             if let Some((entry, durability)) = lane.take_off(*tp) {
                 append.durability = append.durability.max(durability);
                 append.entries.push(entry);
@@ -234,7 +234,7 @@ impl Producer {
                 Ok(appended) => {
                     let (base, start) = (appended.base + i64::from(share.first), appended.end.start);
                     let sent = Sent { partition: tp.partition, base, start };
-                    progress.sent.entry(tp.partition).or_insert(sent);
+                    progress.sent.get_or_insert_with(tp.partition, || sent);
                 }
                 Err(error) => progress.failed = Some(error.clone()),
             }
@@ -247,7 +247,7 @@ impl Producer {
             return;
         }
         if let Some(progress) = self.calls.remove(&call) {
-            let sent = progress.sent.into_values().collect();
+            let sent = progress.sent.into_entries().map(|(_, sent)| sent).collect();
             self.outputs.push_back(Output::Done(call, progress.failed.map_or(Ok(sent), Err)));
         }
     }

@@ -1,4 +1,5 @@
-use super::header::{Attributes, BatchHeader, seal};
+use super::attributes::Attributes;
+use super::header::{BatchHeader, seal};
 use crate::base::{Offset, ProducerId, Sequence, Timestamp, Writer, varint_len, varlong_len};
 
 /// What a batch says beyond its records. The default says nothing: every field is -1 or 0.

@@ -1,50 +1,6 @@
-use super::header::{BatchHeader, corrupt, seal};
+use super::attributes::Compression;
+use super::header::{BatchHeader, check, seal};
 use crate::base::{Code, Error};
-
-/// How the records of a batch are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Compression {
-    /// Not at all.
-    None,
-    /// gzip.
-    Gzip,
-    /// Snappy, in the framing of Java's xerial library.
-    Snappy,
-    /// LZ4, in its frame format.
-    Lz4,
-    /// Zstandard.
-    Zstd,
-}
-
-impl Compression {
-    pub(super) const BITS: i16 = 0b111;
-
-    pub(super) fn from_bits(bits: i16) -> Result<Self, Error> {
-        Ok(match bits {
-            0 => Self::None,
-            1 => Self::Gzip,
-            2 => Self::Snappy,
-            3 => Self::Lz4,
-            4 => Self::Zstd,
-            _ => return Err(corrupt("a record batch names a compression that does not exist")),
-        })
-    }
-
-    pub(super) fn bits(self) -> i16 {
-        self as i16
-    }
-
-    /// Kafka's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Gzip => "gzip",
-            Self::Snappy => "snappy",
-            Self::Lz4 => "lz4",
-            Self::Zstd => "zstd",
-        }
-    }
-}
 
 /// The port to compression, which the platform has or has not.
 pub trait Codec {
@@ -66,7 +22,8 @@ pub struct NoCodec;
 
 impl NoCodec {
     fn refuse(compression: Compression) -> Error {
-        let message = format!("compression \"{}\" cannot be read here: send uncompressed batches", compression.name());
+        let message =
+            format!("compression \"{}\" cannot be read here: send uncompressed batches", compression.name());
         Error::new(Code::UnsupportedCompressionType, message)
     }
 }
@@ -87,7 +44,7 @@ const DECOMPRESSED_MAX: usize = 64 << 20;
 /// The same batch, not compressed.
 ///
 /// # Errors
-/// [`Code::CorruptMessage`] for what is no batch, and the codec's errors.
+/// [`Code::CorruptMessage`] for what is no whole, undamaged batch, and the codec's errors.
 pub fn decompressed(batch: &[u8], codec: &dyn Codec) -> Result<Vec<u8>, Error> {
     recoded(batch, Compression::None, |from, records| match from {
         Compression::None => Ok(records.to_vec()),
@@ -112,9 +69,9 @@ fn recoded(
     to: Compression,
     recode: impl Fn(Compression, &[u8]) -> Result<Vec<u8>, Error>,
 ) -> Result<Vec<u8>, Error> {
-    let header = BatchHeader::read(batch)?;
-    let whole = batch.get(..header.size()).ok_or_else(|| corrupt("a record batch was cut off"))?;
-    let (fields, records) = whole.split_at(BatchHeader::SIZE);
+    // A new CRC would hide that the old one did not match.
+    let header = check(batch)?;
+    let (fields, records) = batch[..header.size()].split_at(BatchHeader::SIZE);
     let records = recode(header.attributes.compression()?, records)?;
     let mut bytes = fields.to_vec();
     let attributes = header.attributes.with_compression(to);

@@ -1,4 +1,4 @@
-use super::codec::Compression;
+use super::attributes::Attributes;
 use crate::base::{Code, Error, Offset, ProducerId, Reader, Sequence, Timestamp, Writer, crc32c};
 
 /// The first 61 bytes of a batch.
@@ -41,12 +41,20 @@ impl BatchHeader {
     pub(super) const CRC_FROM: usize = 21;
     /// Where the CRC stands.
     pub(super) const CRC_AT: usize = 17;
+    /// Where the format stands.
+    const MAGIC_AT: usize = 16;
 
     /// Reads the header; neither the CRC nor the records are looked at.
     ///
     /// # Errors
     /// [`Code::CorruptMessage`] where the bytes are too few, or are no batch of this format.
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {
+        let header = Self::parse(bytes)?;
+        header.check()?;
+        Ok(header)
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes);
         let header = Self {
             base_offset: reader.i64()?,
@@ -66,12 +74,19 @@ impl BatchHeader {
         if header.magic != 2 {
             return Err(corrupt("a record batch has another format than 2"));
         }
-        let least = (Self::SIZE - Self::PREFIX) as i32;
-        let sane = header.batch_length >= least && header.last_offset_delta >= 0 && header.record_count >= 0;
-        if !sane || header.base_offset.checked_add(i64::from(header.last_offset_delta) + 1).is_none() {
-            return Err(corrupt("a record batch's header contradicts itself"));
+        if header.batch_length < (Self::SIZE - Self::PREFIX) as i32 {
+            return Err(corrupt("a record batch is shorter than its header"));
         }
         Ok(header)
+    }
+
+    /// Nothing that follows from the fields overflows.
+    fn check(&self) -> Result<(), Error> {
+        let next = self.base_offset.checked_add(i64::from(self.last_offset_delta) + 1);
+        if self.last_offset_delta < 0 || self.record_count < 0 || next.is_none() {
+            return Err(corrupt("a record batch's header contradicts itself"));
+        }
+        Ok(())
     }
 
     /// Writes the header as it is.
@@ -117,100 +132,24 @@ pub(super) fn sequence_at(base: Sequence, delta: i32) -> Sequence {
     base.wrapping_add(delta) & Sequence::MAX
 }
 
-/// The bits of a batch's attributes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Attributes(pub i16);
-
-/// Whose time a record carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TimestampType {
-    /// The producer's.
-    CreateTime,
-    /// The log's.
-    LogAppendTime,
-}
-
-impl Attributes {
-    const LOG_APPEND_TIME: i16 = 1 << 3;
-    const TRANSACTIONAL: i16 = 1 << 4;
-    const CONTROL: i16 = 1 << 5;
-    const DELETE_HORIZON: i16 = 1 << 6;
-
-    /// How the records are compressed.
-    ///
-    /// # Errors
-    /// [`Code::CorruptMessage`] for a number that names no compression.
-    pub fn compression(self) -> Result<Compression, Error> {
-        Compression::from_bits(self.0 & Compression::BITS)
-    }
-
-    /// The same marks with another compression.
-    pub fn with_compression(self, compression: Compression) -> Self {
-        Self(self.0 & !Compression::BITS | compression.bits())
-    }
-
-    /// Whose time the records carry.
-    pub fn timestamp_type(self) -> TimestampType {
-        if self.0 & Self::LOG_APPEND_TIME == 0 { TimestampType::CreateTime } else { TimestampType::LogAppendTime }
-    }
-
-    /// The same marks with another timestamp type.
-    pub fn with_timestamp_type(self, kind: TimestampType) -> Self {
-        self.with(Self::LOG_APPEND_TIME, kind == TimestampType::LogAppendTime)
-    }
-
-    /// True for a batch of a transaction.
-    pub fn is_transactional(self) -> bool {
-        self.0 & Self::TRANSACTIONAL != 0
-    }
-
-    /// The same marks, transactional or not.
-    pub fn with_transactional(self, transactional: bool) -> Self {
-        self.with(Self::TRANSACTIONAL, transactional)
-    }
-
-    /// True for a control batch: it takes offsets, and is never given to the application.
-    pub fn is_control(self) -> bool {
-        self.0 & Self::CONTROL != 0
-    }
-
-    /// The same marks, control or not.
-    pub fn with_control(self, control: bool) -> Self {
-        self.with(Self::CONTROL, control)
-    }
-
-    /// True where the base timestamp is the delete horizon of a compacted batch.
-    pub fn has_delete_horizon(self) -> bool {
-        self.0 & Self::DELETE_HORIZON != 0
-    }
-
-    /// The same marks, with a delete horizon or without.
-    pub fn with_delete_horizon(self, horizon: bool) -> Self {
-        self.with(Self::DELETE_HORIZON, horizon)
-    }
-
-    fn with(self, bit: i16, set: bool) -> Self {
-        Self(if set { self.0 | bit } else { self.0 & !bit })
-    }
-}
-
 /// Checks that `bytes` begin with a whole, undamaged batch.
 ///
 /// # Errors
 /// [`Code::CorruptMessage`] where they do not.
 pub fn check(bytes: &[u8]) -> Result<BatchHeader, Error> {
-    let header = BatchHeader::read(bytes)?;
+    let header = BatchHeader::parse(bytes)?;
     let covered = bytes
         .get(BatchHeader::CRC_FROM..header.size())
         .ok_or_else(|| corrupt("a record batch is shorter than its length says: it was cut off"))?;
     if crc32c(covered) != header.crc {
         return Err(corrupt("a record batch does not match its CRC: its bytes were changed on the way"));
     }
+    header.check()?;
     Ok(header)
 }
 
 /// Writes the length and the CRC of a batch whose other bytes are final.
-pub fn seal(batch: &mut [u8]) {
+pub(super) fn seal(batch: &mut [u8]) {
     let length = (batch.len() - BatchHeader::PREFIX) as i32;
     batch[8..BatchHeader::PREFIX].copy_from_slice(&length.to_be_bytes());
     let crc = crc32c(&batch[BatchHeader::CRC_FROM..]);
@@ -224,15 +163,38 @@ pub fn set_base_offset(batch: &mut [u8], base: Offset) {
     }
 }
 
-/// Batches one after another. A partial batch at the end is not an error: the iterator stops before it.
+/// Batches one after another. A partial batch at the end is not an error: the iterator stops before it. After an
+/// error it stops too, since a length may be what was damaged.
 pub struct Batches<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Batches<'a> {
+    /// What a batch of the oldest format has at least: whatever claims less is none.
+    const LENGTH_MIN: i32 = 14;
+    const MAGIC_MAX: u8 = 2;
+
     /// Reads `bytes`.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
+    }
+
+    /// The size of the next batch, as soon as it can be known.
+    fn size(&self) -> Option<Result<usize, Error>> {
+        let (prefix, rest) = self.rest.split_first_chunk::<{ BatchHeader::PREFIX }>()?;
+        let [.., a, b, c, d] = *prefix;
+        let length = i32::from_be_bytes([a, b, c, d]);
+        let magic = rest.get(BatchHeader::MAGIC_AT - BatchHeader::PREFIX);
+        if length < Self::LENGTH_MIN || magic.is_some_and(|magic| *magic > Self::MAGIC_MAX) {
+            return Some(Err(corrupt("what follows is no record batch")));
+        }
+        Some(Ok(length as usize + BatchHeader::PREFIX))
+    }
+
+    fn batch(&mut self, size: usize) -> Option<Result<&'a [u8], Error>> {
+        let (batch, rest) = self.rest.split_at_checked(size)?;
+        self.rest = rest;
+        Some(check(batch).map(|_| batch))
     }
 }
 
@@ -240,16 +202,14 @@ impl<'a> Iterator for Batches<'a> {
     type Item = Result<&'a [u8], Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let prefix = self.rest.get(..BatchHeader::CRC_AT)?;
-        let length = i32::from_be_bytes([prefix[8], prefix[9], prefix[10], prefix[11]]);
-        let size = usize::try_from(length).ok().filter(|_| length >= 14).map(|length| length + BatchHeader::PREFIX);
-        let Some(size) = size.filter(|_| prefix[16] <= 2) else {
-            self.rest = &[];
-            return Some(Err(corrupt("what follows is no record batch")));
+        let batch = match self.size()? {
+            Ok(size) => self.batch(size)?,
+            Err(error) => Err(error),
         };
-        let (batch, rest) = self.rest.split_at_checked(size)?;
-        self.rest = rest;
-        Some(check(batch).map(|_| batch))
+        if batch.is_err() {
+            self.rest = &[];
+        }
+        Some(batch)
     }
 }
 

@@ -1,11 +1,13 @@
 //! Kafka's record batch v2, byte for byte.
 
+mod attributes;
 mod builder;
 mod codec;
 mod header;
 mod record;
 
+pub use attributes::{Attributes, Compression, TimestampType};
 pub use builder::{BatchBuilder, BatchOptions};
-pub use codec::{Codec, Compression, NoCodec, compressed, decompressed};
-pub use header::{Attributes, BatchHeader, Batches, TimestampType, check, seal, set_base_offset};
+pub use codec::{Codec, NoCodec, compressed, decompressed};
+pub use header::{BatchHeader, Batches, check, set_base_offset};
 pub use record::{Headers, Record, Records, records};

@@ -1,5 +1,5 @@
-use super::codec::Compression;
-use super::header::{BatchHeader, TimestampType, corrupt, sequence_at};
+use super::attributes::{Compression, TimestampType};
+use super::header::{BatchHeader, corrupt, sequence_at};
 use crate::base::{Code, Error, Offset, Reader, Sequence, Timestamp};
 
 /// One record, borrowed from its batch.
@@ -31,7 +31,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// The headers of a record: key (UTF-8), value.
+/// The headers of a record: key (UTF-8), value. What follows the last of them is an error.
 pub struct Headers<'a> {
     left: i32,
     reader: Reader<'a>,
@@ -49,25 +49,27 @@ impl<'a> Iterator for Headers<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.left <= 0 {
-            return None;
+            return surplus(&mut self.reader, "a record is longer than its parts");
         }
         self.left -= 1;
         let header = self.header();
         if header.is_err() {
-            self.left = 0;
+            (self.left, self.reader) = (0, Reader::default());
         }
         Some(header)
     }
 }
 
-/// The records of one uncompressed batch.
+/// The records of one uncompressed batch: their offsets grow, and what follows the last of them is an error.
 pub struct Records<'a> {
     base_offset: Offset,
     base_timestamp: Timestamp,
     base_sequence: Sequence,
     log_append_time: Option<Timestamp>,
     left: i32,
-    last_delta: i32,
+    /// Of the record before.
+    delta: i32,
+    delta_max: i32,
     reader: Reader<'a>,
 }
 
@@ -81,7 +83,8 @@ pub fn records(batch: &[u8]) -> Result<Records<'_>, Error> {
         let message = "the batch is compressed: decompress it before its records are read";
         return Err(Error::new(Code::UnsupportedCompressionType, message));
     }
-    let bytes = batch.get(BatchHeader::SIZE..header.size()).ok_or_else(|| corrupt("a record batch was cut off"))?;
+    let bytes =
+        batch.get(BatchHeader::SIZE..header.size()).ok_or_else(|| corrupt("a record batch was cut off"))?;
     let appended = header.attributes.timestamp_type() == TimestampType::LogAppendTime;
     Ok(Records {
         base_offset: header.base_offset,
@@ -89,21 +92,24 @@ pub fn records(batch: &[u8]) -> Result<Records<'_>, Error> {
         base_sequence: header.base_sequence,
         log_append_time: appended.then_some(header.max_timestamp),
         left: header.record_count,
-        last_delta: header.last_offset_delta,
+        delta: -1,
+        delta_max: header.last_offset_delta,
         reader: Reader::new(bytes),
     })
 }
 
 impl<'a> Records<'a> {
     fn record(&mut self) -> Result<Record<'a>, Error> {
-        let length = usize::try_from(self.reader.varint()?).map_err(|_| corrupt("a record's length is negative"))?;
+        let length =
+            usize::try_from(self.reader.varint()?).map_err(|_| corrupt("a record's length is negative"))?;
         let mut reader = Reader::new(self.reader.bytes(length)?);
         reader.u8()?;
         let timestamp = self.base_timestamp.wrapping_add(reader.varlong()?);
         let delta = reader.varint()?;
-        if !(0..=self.last_delta).contains(&delta) {
-            return Err(corrupt("a record's offset lies outside its batch"));
+        if delta <= self.delta || delta > self.delta_max {
+            return Err(corrupt("a record's offset is not after the one before, or lies outside its batch"));
         }
+        self.delta = delta;
         let (key, value) = (reader.nullable()?, reader.nullable()?);
         let header_count = reader.varint()?;
         let headers = reader.rest();
@@ -129,15 +135,19 @@ impl<'a> Iterator for Records<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.left <= 0 {
-            let surplus = !core::mem::take(&mut self.reader).rest().is_empty();
-            return surplus.then(|| Err(corrupt("a record batch holds more than its records")));
+            return surplus(&mut self.reader, "a record batch is longer than its records");
         }
         self.left -= 1;
         let record = self.record();
         if record.is_err() {
-            self.left = 0;
-            self.reader = Reader::default();
+            (self.left, self.reader) = (0, Reader::default());
         }
         Some(record)
     }
+}
+
+/// An error, once, where something is left to be read.
+fn surplus<T>(reader: &mut Reader<'_>, message: &str) -> Option<Result<T, Error>> {
+    let left = !core::mem::take(reader).rest().is_empty();
+    left.then(|| Err(corrupt(message)))
 }

@@ -2,7 +2,8 @@ use crate::base::{Code, Error, Offset, TopicPartition};
 use crate::log::batch::{self, BatchHeader};
 use crate::log::rows::{self, PartitionRow};
 use crate::log::{
-    Applied, Durability, Key, Op, Plan, Rows, Scan, Store, Value, Write, batch_key, batch_range, partition_key,
+    Applied, Durability, Key, Op, Plan, Rows, Scan, Store, Value, Write, batch_key, batch_range,
+    partition_key,
 };
 
 /// Appends one batch to each of some partitions, in one transaction.
@@ -115,7 +116,10 @@ impl AppendEntry {
     fn confirm(&self, expected: Expected, row: Option<&[u8]>) -> Result<Appended, Error> {
         let current = row.map(PartitionRow::decode).transpose()?;
         if current.is_none_or(|row| row.generation != expected.generation) {
-            return Err(Error::new(Code::StorageConflict, "the partition changed since its end was last read"));
+            return Err(Error::new(
+                Code::StorageConflict,
+                "the partition changed since its end was last read",
+            ));
         }
         let next = expected.next + self.count()?;
         Ok(Appended { base: expected.next, end: Expected { next, ..expected } })

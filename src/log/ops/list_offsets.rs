@@ -25,9 +25,10 @@ impl Op for ListBounds {
     type Reply = Vec<Bounds>;
 
     fn plan(&self) -> Plan {
-        let scans = self.partitions.iter().flat_map(|tp| {
-            [Scan::Get(Store::Partitions, partition_key(*tp)), rows::last_batch(*tp)]
-        });
+        let scans = self
+            .partitions
+            .iter()
+            .flat_map(|tp| [Scan::Get(Store::Partitions, partition_key(*tp)), rows::last_batch(*tp)]);
         Plan::read(scans.collect())
     }
 

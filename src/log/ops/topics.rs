@@ -1,7 +1,8 @@
 use crate::base::{Code, Error, TopicConfig, TopicId, TopicPartition};
 use crate::log::rows::{PartitionRow, TopicRow};
 use crate::log::{
-    Applied, Durability, Key, Op, Plan, Rows, Scan, Store, Write, partition_key, partition_prefix, prefix_range,
+    Applied, Durability, Key, Op, Plan, Rows, Scan, Store, Write, partition_key, partition_prefix,
+    prefix_range,
 };
 
 fn topic_scan(name: &str) -> Scan {
@@ -197,9 +198,10 @@ impl Op for ListTopics {
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Self::Reply>, Error> {
-        let topics = rows.all(0).iter().map(|(name, row)| {
-            Ok((String::from_utf8_lossy(name).into_owned(), TopicRow::decode(row)?))
-        });
+        let topics = rows
+            .all(0)
+            .iter()
+            .map(|(name, row)| Ok((String::from_utf8_lossy(name).into_owned(), TopicRow::decode(row)?)));
         Ok(Applied::reply(topics.collect::<Result<_, Error>>()?))
     }
 }

@@ -45,12 +45,10 @@ impl Op for Trim {
             let message = "records cannot be deleted beyond the end of the partition";
             return Err(Error::new(Code::OffsetOutOfRange, message));
         }
-        let forwarded = rows.value(2).map(TopicRow::decode).transpose()?.is_some_and(|topic| topic.sink.is_some());
-        let start = if forwarded {
-            asked.min(rows.value(3).map_or(Ok(row.start), rows::delivered)?)
-        } else {
-            asked
-        };
+        let forwarded =
+            rows.value(2).map(TopicRow::decode).transpose()?.is_some_and(|topic| topic.sink.is_some());
+        let start =
+            if forwarded { asked.min(rows.value(3).map_or(Ok(row.start), rows::delivered)?) } else { asked };
         if start <= row.start {
             return Ok(Applied::reply(row.start));
         }

@@ -1,0 +1,111 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from './process.mjs'
+
+const STRICT = ['--', '-D', 'warnings']
+
+/** The checks of the suite `lint`; each counts as one test. */
+const LINTS = {
+  rustfmt: ['cargo', 'fmt', '--check'],
+  clippy: ['cargo', 'clippy', '--quiet', '--all-targets', '--features', 'collector', ...STRICT],
+  'clippy, page': [
+    'cargo',
+    'clippy',
+    '--quiet',
+    '--all-targets',
+    '--target',
+    'wasm32-unknown-unknown',
+    ...STRICT,
+  ],
+  'clippy, collector': [
+    ...['cargo', 'clippy', '--quiet', '--target', 'wasm32-unknown-unknown'],
+    ...['--no-default-features', '--features', 'collector', ...STRICT],
+  ],
+  rustdoc: ['cargo', 'doc', '--quiet', '--no-deps', '--features', 'collector'],
+  biome: ['biome', 'ci', '--colors=off'],
+  tsc: ['tsc', '--noEmit'],
+  'tsc, what is published': ['tsc', '-p', 'tsconfig.build.json', '--noEmit'],
+}
+
+/**
+ * Every suite: what of the build it needs, the time it may take, its commands, and how its tests are counted.
+ * `npm test` runs them in this order, but for those that are only run by name.
+ */
+export const SUITES = {
+  lint: {
+    needs: ['page', 'collector'],
+    minutes: 6,
+    commands: Object.entries(LINTS).map(([name, command]) => ({ name, command, count: countCommand })),
+    env: { RUSTDOCFLAGS: '-D warnings' },
+  },
+  size: {
+    needs: ['page', 'collector', 'dist'],
+    minutes: 1,
+    commands: [{ command: ['node', 'scripts/size.mjs', '--built'], count: countCommand }],
+  },
+  rust: {
+    needs: [],
+    minutes: 6,
+    commands: [{ command: ['cargo', 'test', '--features', 'collector'], count: countCargo }],
+  },
+  wasm: {
+    needs: [],
+    minutes: 5,
+    commands: [{ command: ['wasm-pack', 'test', '--headless', '--chrome'], count: countCargo }],
+  },
+  ts: { needs: ['page', 'collector', 'dist'], minutes: 2, commands: [vitest('ts')] },
+  e2e: { needs: ['page', 'collector', 'dist', 'demo'], minutes: 8, commands: [vitest('e2e')] },
+  packaging: { needs: ['page', 'collector', 'dist'], minutes: 4, commands: [vitest('packaging')] },
+  soak: {
+    byName: true,
+    needs: ['page', 'collector', 'dist', 'demo'],
+    minutes: 180,
+    env: { PROPTEST_CASES: '20000', HEADWATER_SOAK: '1' },
+    commands: [
+      { command: ['cargo', 'test', '--release', '--features', 'collector'], count: countCargo },
+      ...Array.from({ length: 5 }, () => vitest('e2e')),
+    ],
+  },
+}
+
+function vitest(project) {
+  const report = join('test-results', `${project}.json`)
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  return {
+    command: ['vitest', 'run', '--project', project, ...reporters],
+    count: (result) => countVitest(result, join(ROOT, report)),
+    report: join(ROOT, report),
+  }
+}
+
+/** One command, one test. */
+function countCommand({ status }) {
+  return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
+}
+
+/** Cargo's test programs, and wasm-bindgen's, end with one line each. */
+export function countCargo({ status, output }) {
+  const counts = { passed: 0, failed: 0 }
+  for (const [, passed, failed] of output.matchAll(/^test result: .*?(\d+) passed; (\d+) failed/gm)) {
+    counts.passed += Number(passed)
+    counts.failed += Number(failed)
+  }
+  return atLeastOneFailure(counts, status)
+}
+
+function countVitest({ status }, report) {
+  if (!existsSync(report)) return { passed: 0, failed: 1 }
+  const { numPassedTests, numFailedTests, testResults } = JSON.parse(readFileSync(report, 'utf8'))
+  // A file that cannot be loaded, or whose hooks fail, has no failed test of its own.
+  const broken = testResults.filter(
+    ({ status: outcome, assertionResults }) =>
+      outcome === 'failed' && !assertionResults.some(({ status }) => status === 'failed'),
+  )
+  return atLeastOneFailure({ passed: numPassedTests, failed: numFailedTests + broken.length }, status)
+}
+
+/** A run that failed in a way that its counts do not show, or that tested nothing, is a failure all the same. */
+function atLeastOneFailure({ passed, failed }, status) {
+  const silent = failed === 0 && (status !== 0 || passed === 0)
+  return { passed, failed: silent ? 1 : failed }
+}

@@ -1,0 +1,130 @@
+import { createHash } from 'node:crypto'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { deflateRawSync } from 'node:zlib'
+import { ROOT, run } from './process.mjs'
+
+/** The two wasm artifacts of the crate: what a page loads, and what a collector loads. */
+const ARTIFACTS = {
+  page: { folder: 'pkg', name: 'headwater', features: [] },
+  collector: {
+    folder: 'pkg/collector',
+    name: 'collector',
+    features: ['--no-default-features', '--features', 'collector'],
+  },
+}
+
+// Named one by one: with "all features" the optimiser writes encodings that released engines refuse.
+const WASM_FEATURES = [
+  '--mvp-features',
+  '--enable-bulk-memory',
+  '--enable-bulk-memory-opt',
+  '--enable-mutable-globals',
+  '--enable-sign-ext',
+  '--enable-nontrapping-float-to-int',
+  '--enable-reference-types',
+  '--enable-multivalue',
+]
+
+const GENERATED = join(ROOT, 'ts', 'generated')
+
+/** Compiles one artifact and the TypeScript modules that hold it; answers whether there was anything to do. */
+export async function buildWasm(artifact) {
+  const { folder, name, features } = ARTIFACTS[artifact]
+  const stamp = join(GENERATED, `${artifact}.inputs`)
+  const inputs = hashOfInputs()
+  const wasm = join(ROOT, folder, `${name}_bg.wasm`)
+  if (existsSync(stamp) && existsSync(wasm) && readFileSync(stamp, 'utf8') === inputs) return false
+  rmSync(stamp, { force: true })
+  // No .gitignore: the one that wasm-pack writes would empty the published folder.
+  const options = [
+    '--target',
+    'web',
+    '--release',
+    '--mode',
+    'no-install',
+    '--no-pack',
+    '--no-opt',
+    '--no-gitignore',
+  ]
+  const crate = ['--out-dir', folder, '--out-name', name, '.']
+  run('wasm-pack', ['build', ...options, ...crate, '--', ...features])
+  optimise(wasm)
+  mkdirSync(GENERATED, { recursive: true })
+  await writeGlue(artifact, join(ROOT, folder), name)
+  writeInline(artifact, wasm)
+  writeFileSync(stamp, inputs)
+  return true
+}
+
+function optimise(wasm) {
+  const optimised = `${wasm}.opt`
+  run('wasm-opt', ['-Oz', '--strip-debug', '--strip-producers', ...WASM_FEATURES, wasm, '-o', optimised])
+  renameSync(optimised, wasm)
+}
+
+/**
+ * wasm-bindgen's glue keeps its one instance in module scope. A trapped instance has to be replaced by a new one,
+ * so the glue becomes a function, and every call of it has a scope of its own.
+ */
+async function writeGlue(artifact, folder, name) {
+  const { build } = await import('esbuild')
+  const glue = JSON.stringify(join(folder, `${name}.js`))
+  const bundle = await build({
+    stdin: { contents: `export * from ${glue}\nexport { default } from ${glue}`, resolveDir: ROOT },
+    bundle: true,
+    write: false,
+    format: 'iife',
+    globalName: 'glue',
+    target: 'es2022',
+    // The caller always says where the wasm is; an address here would make bundlers look for a file.
+    define: { 'import.meta.url': '""' },
+  })
+  const [script] = bundle.outputFiles
+  write(`${artifact}-glue.js`, `export function createGlue() {\n${script.text}return glue\n}\n`)
+  copyFileSync(join(folder, `${name}.d.ts`), join(GENERATED, `${artifact}-bindings.d.ts`))
+  const types = [
+    `import type * as bindings from './${artifact}-bindings.js'`,
+    '',
+    '/** One copy of the glue between JavaScript and the wasm, with an instance of its own. */',
+    'export type Glue = typeof bindings',
+    '/** Makes a copy that has no instance yet. */',
+    'export declare function createGlue(): Glue',
+    '',
+  ]
+  write(`${artifact}-glue.d.ts`, types.join('\n'))
+}
+
+/** Deflated before it is encoded: what base64 costs is then within half a percent of the wasm, gzipped. */
+function writeInline(artifact, wasm) {
+  const deflated = deflateRawSync(readFileSync(wasm), { level: 9, memLevel: 9 }).toString('base64')
+  const doc = '/** The wasm, deflated (raw) and in base64. */\n'
+  write(`${artifact}-wasm.ts`, `${doc}export const deflated: string =\n  '${deflated}'\n`)
+}
+
+function write(file, text) {
+  const path = join(GENERATED, file)
+  writeFileSync(`${path}.next`, text)
+  renameSync(`${path}.next`, path)
+}
+
+function hashOfInputs() {
+  const hash = createHash('sha256')
+  const source = readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true })
+  const files = source.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  const others = ['Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml', 'scripts/lib/wasm.mjs'].map((file) =>
+    join(ROOT, file),
+  )
+  for (const file of [...files.sort(), ...others.filter(existsSync)])
+    hash.update(file.slice(ROOT.length)).update(readFileSync(file))
+  return hash.digest('hex')
+}

@@ -1,0 +1,228 @@
+//! The loop that drives a node: carries out what it wants done, and tells it what happened.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::rc::Rc;
+
+use futures::channel::oneshot;
+use futures::future::{AbortHandle, abortable};
+
+use super::ports::{Bus, Clock, Locks, Storage, run};
+use crate::base::{Code, Error, Instant, Map};
+use crate::client::forwarder::{Delivery, WireBatch};
+use crate::client::producer::CallId;
+use crate::node::{
+    Answer, Call, Command, ConsumerId, Event, ForwarderId, Input, LockId, Message, Node, Output, PageEvent,
+};
+
+/// The place that a node runs in.
+pub trait Platform: 'static {
+    /// Its storage.
+    type Storage: Storage;
+    /// Its channel to the other nodes.
+    type Bus: Bus;
+    /// Its clocks.
+    type Clock: Clock;
+    /// Its locks.
+    type Locks: Locks;
+
+    /// The storage.
+    fn storage(&self) -> &Self::Storage;
+    /// The channel.
+    fn bus(&self) -> &Self::Bus;
+    /// The clocks.
+    fn clock(&self) -> &Self::Clock;
+    /// The locks.
+    fn locks(&self) -> &Self::Locks;
+    /// Runs a task to its end.
+    fn spawn(&self, task: impl Future<Output = ()> + 'static);
+    /// Hands batches to the sink of a forwarder.
+    fn deliver(
+        &self,
+        forwarder: ForwarderId,
+        batches: Vec<WireBatch>,
+        keepalive: bool,
+    ) -> impl Future<Output = Delivery> + 'static;
+    /// Tells the application something.
+    fn event(&self, event: Event);
+}
+
+/// A running node.
+pub struct Driver<P: Platform> {
+    platform: P,
+    node: RefCell<Node>,
+    calls: Cell<CallId>,
+    waiting: RefCell<Map<CallId, oneshot::Sender<Result<Answer, Error>>>>,
+    locks: RefCell<Map<LockId, Held<P>>>,
+    armed: Cell<Option<Instant>>,
+    closed: Cell<bool>,
+}
+
+enum Held<P: Platform> {
+    Waiting(AbortHandle),
+    Held { _guard: <P::Locks as Locks>::Guard },
+}
+
+impl<P: Platform> Driver<P> {
+    /// Starts a node whose choices follow from `seed`.
+    pub fn start(platform: P, seed: u64) -> Rc<Self> {
+        let node = Node::new(platform.clock().now(), seed);
+        Rc::new(Self {
+            platform,
+            node: RefCell::new(node),
+            calls: Cell::new(0),
+            waiting: RefCell::default(),
+            locks: RefCell::default(),
+            armed: Cell::new(None),
+            closed: Cell::new(false),
+        })
+    }
+
+    /// The place that the node runs in.
+    pub fn platform(&self) -> &P {
+        &self.platform
+    }
+
+    /// Asks the node something.
+    ///
+    /// # Errors
+    /// The node's own, and [`Code::NodeClosed`] after [`Driver::close`].
+    pub fn call(self: &Rc<Self>, call: Call) -> impl Future<Output = Result<Answer, Error>> + use<P> {
+        let id = self.calls.get() + 1;
+        self.calls.set(id);
+        let (sender, receiver) = oneshot::channel();
+        self.waiting.borrow_mut().insert(id, sender);
+        self.handle(Input::Call(id, call));
+        async move { receiver.await.unwrap_or_else(|_| Err(closed())) }
+    }
+
+    /// Tells a consumer something.
+    pub fn command(self: &Rc<Self>, consumer: ConsumerId, command: Command) {
+        self.handle(Input::Consumer(consumer, command));
+    }
+
+    /// Another node said something.
+    pub fn message(self: &Rc<Self>, bytes: &[u8]) {
+        if let Some(message) = Message::decode(bytes) {
+            self.handle(Input::Message(message));
+        }
+    }
+
+    /// The storage was replaced under the node.
+    pub fn reopened(self: &Rc<Self>) {
+        self.handle(Input::Reopened);
+    }
+
+    /// Something became of the page.
+    pub fn page(self: &Rc<Self>, event: PageEvent) {
+        self.handle(Input::Page(event));
+    }
+
+    /// Stops the node: every lock is released, every call that waits ends, nothing more is stored or sent.
+    pub fn close(&self) {
+        self.closed.set(true);
+        for (_, held) in core::mem::take(&mut *self.locks.borrow_mut()).into_entries() {
+            if let Held::Waiting(handle) = held {
+                handle.abort();
+            }
+        }
+        let waiting = core::mem::take(&mut *self.waiting.borrow_mut());
+        for (_, sender) in waiting.into_entries() {
+            // The caller may have stopped waiting.
+            let _ = sender.send(Err(closed()));
+        }
+    }
+
+    fn handle(self: &Rc<Self>, input: Input) {
+        if self.closed.get() {
+            if let Input::Call(id, _) = input {
+                self.answer(id, Err(closed()));
+            }
+            return;
+        }
+        let now = self.platform.clock().now();
+        self.node.borrow_mut().handle(now, input);
+        loop {
+            let output = self.node.borrow_mut().poll();
+            match output {
+                Some(output) => self.carry_out(output),
+                None => break,
+            }
+        }
+        self.arm();
+    }
+
+    fn carry_out(self: &Rc<Self>, output: Output) {
+        match output {
+            Output::Store(ticket, op) => {
+                let driver = Rc::clone(self);
+                self.platform.spawn(async move {
+                    let result = run(driver.platform.storage(), &op).await;
+                    driver.handle(Input::Stored(ticket, result));
+                });
+            }
+            Output::Send(message) => self.platform.bus().send(&message.encode()),
+            Output::Acquire(lock, name) => self.acquire(lock, name),
+            Output::Release(lock) => {
+                if let Some(Held::Waiting(handle)) = self.locks.borrow_mut().remove(&lock) {
+                    handle.abort();
+                }
+            }
+            Output::Deliver { forwarder, ticket, batches, keepalive } => {
+                let driver = Rc::clone(self);
+                let delivery = self.platform.deliver(forwarder, batches, keepalive);
+                self.platform.spawn(async move {
+                    let delivery = delivery.await;
+                    driver.handle(Input::Delivered(forwarder, ticket, delivery));
+                });
+            }
+            Output::Done(call, result) => self.answer(call, result),
+            Output::Event(event) => self.platform.event(event),
+        }
+    }
+
+    fn answer(&self, call: CallId, result: Result<Answer, Error>) {
+        let sender = self.waiting.borrow_mut().remove(&call);
+        if let Some(sender) = sender {
+            // The caller may have stopped waiting.
+            let _ = sender.send(result);
+        }
+    }
+
+    fn acquire(self: &Rc<Self>, lock: LockId, name: String) {
+        let driver = Rc::clone(self);
+        let (task, handle) = abortable(async move {
+            let guard = driver.platform.locks().acquire(&name).await;
+            if let Ok(guard) = guard {
+                driver.locks.borrow_mut().insert(lock, Held::Held { _guard: guard });
+                driver.handle(Input::Granted(lock));
+            }
+        });
+        self.locks.borrow_mut().insert(lock, Held::Waiting(handle));
+        self.platform.spawn(async move {
+            // Aborted: the node no longer wants the lock.
+            let _ = task.await;
+        });
+    }
+
+    /// Sees to it that the node is called at its deadline.
+    fn arm(self: &Rc<Self>) {
+        let Some(deadline) = self.node.borrow().deadline() else { return };
+        if self.armed.get().is_some_and(|armed| armed <= deadline) {
+            return;
+        }
+        self.armed.set(Some(deadline));
+        let driver = Rc::clone(self);
+        self.platform.spawn(async move {
+            driver.platform.clock().sleep_until(deadline).await;
+            if driver.armed.get() == Some(deadline) {
+                driver.armed.set(None);
+                driver.handle(Input::Tick);
+            }
+        });
+    }
+}
+
+fn closed() -> Error {
+    Error::new(Code::NodeClosed, "this node was closed: open the log again")
+}

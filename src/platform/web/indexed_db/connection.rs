@@ -1,0 +1,150 @@
+use std::cell::Cell;
+use std::rc::Rc;
+
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+use gloo_timers::future::TimeoutFuture;
+use idb::event::VersionChangeEvent;
+use idb::request::OpenDatabaseRequest;
+use idb::{Database, DatabaseEvent, Factory, ObjectStoreParams, Request};
+use js_sys::{Array, Object};
+use wasm_bindgen::prelude::{Closure, wasm_bindgen};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::spawn_local;
+use web_sys::{Event, IdbDatabase, IdbTransaction};
+
+use super::failure::copy;
+use crate::log::{Durability, Plan, Store};
+use crate::platform::web::dom::{Exception, set};
+
+#[wasm_bindgen]
+extern "C" {
+    /// An IDBDatabase, for the one call that the `idb` crate lacks: it cannot set the durability.
+    type Handle;
+
+    #[wasm_bindgen(method, catch)]
+    fn transaction(
+        this: &Handle,
+        stores: &Array,
+        mode: &str,
+        options: &Object,
+    ) -> Result<IdbTransaction, JsValue>;
+}
+
+/// One open connection to the database. It is closed when the last transaction lets go of it.
+pub(super) struct Connection {
+    /// Holds the handlers of the connection's end.
+    database: Database,
+    handle: IdbDatabase,
+    _errors: Closure<dyn FnMut(Event)>,
+    /// True once a transaction has completed on it.
+    pub(super) proved: Cell<bool>,
+}
+
+/// The schema. Topics and partitions are rows, so it may stay for ever.
+const VERSION: u32 = 1;
+
+/// An open that neither answers nor reports that another tab blocks it is given up after this time.
+const OPEN_MS_MAX: u32 = 10_000;
+
+impl Connection {
+    /// Opens the database, creating it where it is not there. `blocked` is called when another tab keeps an
+    /// older version open; the request then waits until that tab lets go.
+    pub(super) async fn open(name: &str, blocked: Rc<dyn Fn()>) -> Result<Self, Exception> {
+        let factory = Factory::new().map_err(|_| Exception::named("NotSupportedError"))?;
+        let mut request = factory.open(name, Some(VERSION)).map_err(|error| copy(&error))?;
+        let waits = Rc::new(Cell::new(false));
+        let waiting = Rc::clone(&waits);
+        request.on_blocked(move |_| {
+            waiting.set(true);
+            blocked();
+        });
+        request.on_upgrade_needed(|event| create_stores(&event));
+        let mut answer = answer(request);
+        loop {
+            match select(answer, TimeoutFuture::new(OPEN_MS_MAX)).await {
+                Either::Left((database, _)) => {
+                    let database = database.unwrap_or_else(|_| Err(Exception::named("AbortError")))?;
+                    return Ok(Self::new(database));
+                }
+                Either::Right((_, pending)) if waits.get() => answer = pending,
+                Either::Right(_) => return Err(Exception::named("TimeoutError")),
+            }
+        }
+    }
+
+    fn new(handle: IdbDatabase) -> Self {
+        // Errors of requests bubble up to here after the transaction has dealt with them. Unprevented, they
+        // would count as uncaught in some browsers.
+        let errors = Closure::new(|event: Event| event.prevent_default());
+        handle.set_onerror(Some(errors.as_ref().unchecked_ref()));
+        Self { database: handle.clone().into(), handle, _errors: errors, proved: Cell::new(false) }
+    }
+
+    /// Calls `lost`, which must let go of the connection, when another tab wants to upgrade or delete the database
+    /// (it waits until we do), or when the browser closed it.
+    pub(super) fn on_end(&mut self, lost: impl Fn() + Clone + 'static) {
+        let closed = lost.clone();
+        self.database.on_close(move |_| closed());
+        self.database.on_version_change(move |_| lost());
+    }
+
+    /// Starts the transaction of a plan.
+    pub(super) fn begin(&self, plan: &Plan) -> Result<IdbTransaction, Exception> {
+        let stores: Array = plan.stores().into_iter().map(|store| JsValue::from(store.name())).collect();
+        let mode = if plan.read_only() { "readonly" } else { "readwrite" };
+        let durability = match plan.durability {
+            Durability::Relaxed => "relaxed",
+            Durability::Strict => "strict",
+        };
+        let options = Object::new();
+        set(&options, "durability", &durability.into());
+        let handle: &Handle = self.handle.unchecked_ref();
+        handle.transaction(&stores, mode, &options).map_err(|thrown| Exception::of(&thrown))
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.handle.set_onerror(None);
+        self.handle.set_onclose(None);
+        self.handle.set_onversionchange(None);
+        self.handle.close();
+    }
+}
+
+/// What the request says in the end. Its handlers live until then, even where nobody waits any more: a
+/// connection that nobody takes is closed, because an orphan would block every upgrade.
+fn answer(mut request: OpenDatabaseRequest) -> oneshot::Receiver<Result<IdbDatabase, Exception>> {
+    let (opened, answer) = oneshot::channel();
+    let (success, succeeded) = oneshot::channel();
+    let (error, failed) = oneshot::channel();
+    // The task below waits for either; it ends with the first.
+    request.on_success(move |_| {
+        let _ = success.send(());
+    });
+    request.on_error(move |event| {
+        Event::from(event).prevent_default();
+        let _ = error.send(());
+    });
+    spawn_local(async move {
+        select(succeeded, failed).await;
+        let result = match request.error() {
+            Ok(Some(error)) => Err(Exception { name: error.name(), message: error.message() }),
+            _ => request.database().map(IdbDatabase::from).map_err(|error| copy(&error)),
+        };
+        if let Err(Ok(orphan)) = opened.send(result) {
+            orphan.close();
+        }
+    });
+    answer
+}
+
+fn create_stores(event: &VersionChangeEvent) {
+    let Ok(database) = event.database() else { return };
+    let present = database.store_names();
+    for store in Store::ALL.iter().filter(|store| !present.iter().any(|name| name == store.name())) {
+        // Where a store cannot be created, the first transaction that names it says so.
+        let _ = database.create_object_store(store.name(), ObjectStoreParams::new());
+    }
+}

@@ -1,0 +1,10 @@
+//! IndexedDB as a storage: one plan, one transaction, on a connection that is replaced when it dies.
+
+mod connection;
+mod connections;
+mod failure;
+mod scan;
+mod storage;
+mod transaction;
+
+pub use storage::IndexedDb;

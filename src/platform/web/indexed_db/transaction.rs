@@ -1,0 +1,195 @@
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use gloo_timers::future::TimeoutFuture;
+use idb::ObjectStore;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::Closure;
+use web_sys::{Event, IdbRequest, IdbTransaction};
+
+use super::connection::Connection;
+use super::failure::{Failure, copy};
+use super::scan::{Pending, bytes, key_range};
+use crate::log::{Key, Plan, Rows, Store, Value, Write};
+use crate::platform::ports::{Apply, check_writes};
+use crate::platform::web::dom::Exception;
+
+/// Runs one plan as one transaction.
+///
+/// Scans and `plan.adds` are asked for at once; `apply` runs in the turn in which the last scan succeeds, and
+/// the writes and the commit follow in the same turn: a page that is frozen or busy later holds nobody up.
+pub(super) async fn run(connection: &Connection, plan: &Plan, apply: Apply<'_>) -> Result<(), Failure> {
+    let transaction = Transaction::begin(connection, plan)?;
+    let mut scans = transaction.scan(plan).map_err(thrown)?;
+    for (store, key, value) in &plan.adds {
+        transaction.add(*store, key, value).map_err(thrown)?;
+    }
+    // The last one that asks for anything: requests of a transaction succeed in the order they were made in.
+    let asked = scans.iter_mut().rev().any(|scan| {
+        let progress = Rc::clone(&transaction.progress);
+        scan.on_success(move || progress.scanned())
+    });
+    if asked {
+        transaction.until(|progress| progress.scanned.get()).await?;
+    }
+    let rows: Result<Vec<_>, _> = scans.into_iter().map(Pending::rows).collect();
+    let writes = apply(&Rows(rows.map_err(thrown)?)).map_err(Failure::Refused)?;
+    check_writes(plan, &writes).map_err(Failure::Refused)?;
+    for write in &writes {
+        transaction.write(write).map_err(thrown)?;
+    }
+    transaction.commit()?;
+    if !plan.read_only() {
+        transaction.until(|_| false).await?;
+    }
+    Ok(())
+}
+
+/// One transaction and its handlers. Dropped before its commit it aborts, and nothing is written.
+struct Transaction {
+    handle: IdbTransaction,
+    progress: Rc<Progress>,
+    _handlers: [Closure<dyn FnMut(Event)>; 3],
+}
+
+/// What the events of a transaction have said so far.
+#[derive(Default)]
+struct Progress {
+    scanned: Cell<bool>,
+    committing: Cell<bool>,
+    /// The error of the request from which the abort follows.
+    error: RefCell<Option<Exception>>,
+    end: RefCell<Option<Result<(), Exception>>>,
+    waker: Cell<Option<Waker>>,
+}
+
+/// A transaction that takes longer than two of these is given up. Two timers instead of one, because the first
+/// may be due merely since the page was frozen; what happened meanwhile is told before the second.
+const STALLED_MS: u32 = 5_000;
+
+impl Transaction {
+    fn begin(connection: &Connection, plan: &Plan) -> Result<Self, Failure> {
+        let handle = connection.begin(plan).map_err(|exception| Failure::of(exception, false))?;
+        let progress = Rc::<Progress>::default();
+        let completed = Rc::clone(&progress);
+        let complete = Closure::new(move |_| completed.ended(Ok(())));
+        let (aborted, ending) = (Rc::clone(&progress), handle.clone());
+        let abort = Closure::new(move |_| aborted.ended(Err(aborted.cause(&ending))));
+        let (failed, failing) = (Rc::clone(&progress), handle.clone());
+        let error = Closure::new(move |event: Event| {
+            failed.failed(&event);
+            // The connection prevents the default, which is this. It is refused where it is done already.
+            let _ = failing.abort();
+        });
+        handle.set_oncomplete(Some(complete.as_ref().unchecked_ref()));
+        handle.set_onabort(Some(abort.as_ref().unchecked_ref()));
+        handle.set_onerror(Some(error.as_ref().unchecked_ref()));
+        Ok(Self { handle, progress, _handlers: [complete, abort, error] })
+    }
+
+    fn scan(&self, plan: &Plan) -> Result<Vec<Pending>, idb::Error> {
+        plan.scans.iter().map(|scan| Pending::issue(&self.store(scan.store())?, scan)).collect()
+    }
+
+    fn add(&self, store: Store, key: &Key, value: &Value) -> Result<(), idb::Error> {
+        self.store(store)?.add(&bytes(value), Some(&bytes(key))).map(drop)
+    }
+
+    fn write(&self, write: &Write) -> Result<(), idb::Error> {
+        let store = self.store(write.store())?;
+        match write {
+            Write::Put(_, key, value) => store.put(&bytes(value), Some(&bytes(key))).map(drop),
+            Write::Add(_, key, value) => store.add(&bytes(value), Some(&bytes(key))).map(drop),
+            Write::Delete(_, key) => store.delete(bytes(key)).map(drop),
+            Write::DeleteRange(_, from, to) => match key_range(from, to)? {
+                Some(range) => store.delete(range).map(drop),
+                None => Ok(()),
+            },
+        }
+    }
+
+    fn store(&self, store: Store) -> Result<ObjectStore, idb::Error> {
+        let found = self.handle.object_store(store.name());
+        found.map(ObjectStore::from).map_err(idb::Error::ObjectStoreNotFound)
+    }
+
+    fn commit(&self) -> Result<(), Failure> {
+        #[allow(deprecated, reason = "the binding dates from before the call was standardised")]
+        let asked = self.handle.commit();
+        asked.map_err(|thrown| Failure::of(Exception::of(&thrown), false))?;
+        self.progress.committing.set(true);
+        Ok(())
+    }
+
+    /// Waits until `done`, or until the transaction has ended.
+    async fn until(&self, done: impl Fn(&Progress) -> bool) -> Result<(), Failure> {
+        let mut watchdog = pin!(async {
+            TimeoutFuture::new(STALLED_MS).await;
+            TimeoutFuture::new(STALLED_MS).await;
+        });
+        let progress = &self.progress;
+        poll_fn(|context| {
+            if let Some(end) = progress.end.take() {
+                return Poll::Ready(end.map_err(|cause| Failure::of(cause, progress.committing.get())));
+            }
+            if done(progress) {
+                return Poll::Ready(Ok(()));
+            }
+            progress.waker.set(Some(context.waker().clone()));
+            watchdog.as_mut().poll(context).map(|()| Err(Failure::stalled(progress.committing.get())))
+        })
+        .await
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        self.handle.set_oncomplete(None);
+        self.handle.set_onabort(None);
+        self.handle.set_onerror(None);
+        if !self.progress.committing.get() {
+            // Refused where the transaction has ended already.
+            let _ = self.handle.abort();
+        }
+    }
+}
+
+impl Progress {
+    fn scanned(&self) {
+        self.scanned.set(true);
+        self.wake();
+    }
+
+    /// A request failed. Requests that an abort takes along fail after the one that is the cause.
+    fn failed(&self, event: &Event) {
+        let request = event.target().and_then(|target| target.dyn_into::<IdbRequest>().ok());
+        let error = request.and_then(|request| request.error().ok().flatten());
+        if let Some(error) = error.filter(|error| error.name() != "AbortError") {
+            self.error.borrow_mut().get_or_insert(Exception { name: error.name(), message: error.message() });
+        }
+    }
+
+    fn cause(&self, transaction: &IdbTransaction) -> Exception {
+        let own =
+            || transaction.error().map(|error| Exception { name: error.name(), message: error.message() });
+        self.error.take().or_else(own).unwrap_or_else(|| Exception::named("AbortError"))
+    }
+
+    fn ended(&self, end: Result<(), Exception>) {
+        self.end.replace(Some(end));
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+}
+
+fn thrown(error: idb::Error) -> Failure {
+    Failure::of(copy(&error), false)
+}

@@ -1,0 +1,17 @@
+//! The browser behind the ports: IndexedDB, BroadcastChannel, Web Locks and the clocks. Every part works in
+//! windows and in workers of each kind, and says so where it is missing, as in Node.
+
+mod broadcast;
+mod clock;
+mod dom;
+mod indexed_db;
+mod locks;
+mod page;
+mod seed;
+
+pub use broadcast::BroadcastBus;
+pub use clock::PageClock;
+pub use indexed_db::IndexedDb;
+pub use locks::{WebGuard, WebLocks};
+pub use page::{PageBus, PageGuard, PageLocks, PageParts, PageStorage, open};
+pub use seed::seed;

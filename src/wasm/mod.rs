@@ -1,0 +1,15 @@
+//! F6, the boundary to JavaScript: one file an exported class, values in and values out.
+
+#[cfg(feature = "collector")]
+mod collector;
+#[cfg(feature = "page")]
+mod consumer;
+mod error;
+#[cfg(feature = "page")]
+mod host;
+#[cfg(feature = "page")]
+mod node;
+#[cfg(feature = "page")]
+mod page;
+mod panic;
+mod records;

@@ -1,0 +1,140 @@
+use std::future::Future;
+use std::rc::Rc;
+
+use js_sys::Promise;
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::JsValue;
+
+use super::{error, host::Host};
+use crate::base::{Code, Error, Offset};
+use crate::client::forwarder::{Delivery, WireBatch};
+use crate::node::{Answer, Call, Event, ForwarderId};
+use crate::platform::driver::{Driver, Platform};
+use crate::platform::web::{PageBus, PageClock, PageLocks, PageStorage};
+
+/// The driver of a page's node.
+pub(super) type PageDriver = Driver<Page>;
+
+/// A window or a worker, or any other place that JavaScript runs in.
+pub(super) struct Page {
+    pub(super) storage: PageStorage,
+    pub(super) bus: PageBus,
+    pub(super) clock: PageClock,
+    pub(super) locks: PageLocks,
+    pub(super) host: Rc<Host>,
+}
+
+impl Platform for Page {
+    type Storage = PageStorage;
+    type Bus = PageBus;
+    type Clock = PageClock;
+    type Locks = PageLocks;
+
+    fn storage(&self) -> &PageStorage {
+        &self.storage
+    }
+
+    fn bus(&self) -> &PageBus {
+        &self.bus
+    }
+
+    fn clock(&self) -> &PageClock {
+        &self.clock
+    }
+
+    fn locks(&self) -> &PageLocks {
+        &self.locks
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        wasm_bindgen_futures::spawn_local(task);
+    }
+
+    fn deliver(
+        &self,
+        forwarder: ForwarderId,
+        batches: Vec<WireBatch>,
+        keepalive: bool,
+    ) -> impl Future<Output = Delivery> + 'static {
+        let host = Rc::clone(&self.host);
+        async move { host.deliver(forwarder, &batches, keepalive).await }
+    }
+
+    fn event(&self, event: Event) {
+        self.host.event(&event);
+    }
+}
+
+/// Plain objects over the boundary, for configuration and descriptions, never for records.
+pub(super) mod object {
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+    use wasm_bindgen::JsValue;
+
+    use super::error;
+    use crate::base::{Code, Error};
+
+    /// The value of a plain object.
+    pub(in crate::wasm) fn read<T: DeserializeOwned>(value: JsValue) -> Result<T, JsValue> {
+        serde_wasm_bindgen::from_value(value).map_err(|failure| refuse(&failure))
+    }
+
+    /// A plain object of the value.
+    pub(in crate::wasm) fn write<T: Serialize + ?Sized>(value: &T) -> Result<JsValue, JsValue> {
+        serde_wasm_bindgen::to_value(value).map_err(|failure| refuse(&failure))
+    }
+
+    fn refuse(failure: &serde_wasm_bindgen::Error) -> JsValue {
+        let message = format!("an argument has another shape than its type says: {failure}");
+        error::to_js(&Error::new(Code::InvalidRequest, message))
+    }
+}
+
+/// One committed offset, as the application writes and reads it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Committed {
+    topic: String,
+    partition: i32,
+    offset: String,
+    #[serde(default)]
+    metadata: Option<String>,
+}
+
+impl Committed {
+    pub(super) fn parse(self) -> Result<(String, i32, Offset, Option<String>), JsValue> {
+        let offset = self.offset.parse().map_err(|_| {
+            let message = format!("Invalid offset, expected a long received {}", self.offset);
+            error::to_js(&Error::new(Code::InvalidRequest, message))
+        })?;
+        Ok((self.topic, self.partition, offset, self.metadata))
+    }
+}
+
+impl From<(String, i32, Offset)> for Committed {
+    fn from((topic, partition, offset): (String, i32, Offset)) -> Self {
+        Self { topic, partition, offset: offset.to_string(), metadata: None }
+    }
+}
+
+/// Asks the node something; the promise is what `convert` makes of the answer. All calls of the boundary share
+/// this one future: each future of its own would cost about 1 kB of wasm.
+pub(super) fn ask(
+    driver: &Rc<PageDriver>,
+    call: Call,
+    convert: fn(Answer) -> Result<JsValue, JsValue>,
+) -> Promise {
+    let answer = driver.call(call);
+    wasm_bindgen_futures::future_to_promise(async move {
+        convert(answer.await.map_err(|failure| error::to_js(&failure))?)
+    })
+}
+
+/// For calls whose answer says nothing.
+pub(super) fn nothing(_: Answer) -> Result<JsValue, JsValue> {
+    Ok(JsValue::UNDEFINED)
+}
+
+/// An answer that does not fit its question.
+pub(super) fn unexpected() -> JsValue {
+    error::to_js(&Error::new(Code::Internal, "the node answered another question"))
+}

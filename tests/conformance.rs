@@ -1,0 +1,14 @@
+//! What Kafka does, as it was recorded from Kafka: every case of every file is run, whichever folder they are in.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "conformance/batches.rs"]
+mod batches;
+#[path = "support/codecs.rs"]
+mod codecs;
+#[path = "conformance/files.rs"]
+mod files;
+#[path = "conformance/murmur2.rs"]
+mod murmur2;
+#[path = "conformance/producers.rs"]
+mod producers;

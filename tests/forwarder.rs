@@ -1,0 +1,16 @@
+//! Delivery: scenarios of every answer that a sink may give, then hundreds of simulated worlds.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "forwarder/broker.rs"]
+mod broker;
+#[path = "forwarder/disk.rs"]
+mod disk;
+#[path = "forwarder/faults.rs"]
+mod faults;
+#[path = "forwarder/profile.rs"]
+mod profile;
+#[path = "forwarder/simulation.rs"]
+mod simulation;
+#[path = "forwarder/world.rs"]
+mod world;

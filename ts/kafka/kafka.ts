@@ -1,0 +1,156 @@
+import { initialize, type WasmSource } from '../native/source.ts'
+import type { NodeEvent, OpenOptions } from '../native/types.ts'
+import { Admin } from './admin.ts'
+import { Consumer, type ConsumerConfig } from './consumer.ts'
+import { Listeners, type RemoveListener } from './events.ts'
+import { type ForwardConfig, Forwarder } from './forwarder.ts'
+import {
+  consoleLogCreator,
+  createLogger,
+  type LogCreator,
+  type Logger,
+  type LogLevel,
+  logLevel,
+} from './logger.ts'
+import { release, use } from './node.ts'
+import { Producer, type ProducerConfig } from './producer.ts'
+import { type RetryOptions, retryOptions } from './retry.ts'
+import type { Connection, Shared } from './shared.ts'
+
+/** How a {@link Kafka} is made. Everything is optional. */
+export interface KafkaConfig {
+  /** Names the application in logs and events. Default `'headwater'`. */
+  clientId?: string
+  /** Names the log: all tabs and workers of an origin that say one name share one log. Default `'headwater'`. */
+  name?: string
+  /** `'memory'` keeps nothing, and is a broker for tests. Default `'indexeddb'`, or memory where there is none. */
+  storage?: 'indexeddb' | 'memory'
+  /** Where the wasm comes from, for the whole realm; see `initialize`. The default entry brings its own. */
+  wasm?: WasmSource | Promise<WasmSource>
+  /** Default `WARN`: a page's console is not ours. */
+  logLevel?: LogLevel
+  /** Where log entries go. Default: one JSON line each on the console. */
+  logCreator?: LogCreator
+  /** How failing handlers are tried again; see {@link RetryOptions}. */
+  retry?: RetryOptions
+  /** Accepted and ignored, so that KafkaJS code moves unchanged: there is no broker. */
+  brokers?: unknown
+  /** Accepted and ignored. */
+  connectionTimeout?: number
+  /** Accepted and ignored. */
+  requestTimeout?: number
+}
+
+/** What a {@link Kafka} reports of its log, while one of its clients uses it. */
+export interface KafkaEvents {
+  /**
+   * What became of the storage: `blocked` while another tab holds an older database open, `degraded` where records
+   * are in memory only, `recovered` where they are stored again.
+   */
+  storage: { state: 'blocked' | 'degraded' | 'recovered'; message: string }
+  /** Retention deleted records: the partition begins at `logStartOffset` now. */
+  trimmed: { topic: string; partition: number; logStartOffset: string }
+  /** Records that were sent with `acks: 0` were not stored. */
+  lost: { message: string }
+  /** headwater stopped by a defect; it opens the log again by itself. */
+  panic: { message: string }
+}
+
+/** A log, and what produces to it, consumes from it and looks after it. */
+export class Kafka {
+  private readonly options: OpenOptions
+  private readonly shared: Shared
+  private readonly listeners: Listeners<KafkaEvents>
+  private connections = 0
+  private unlisten: () => void = () => undefined
+
+  constructor(config: KafkaConfig = {}) {
+    const { clientId = 'headwater', name = 'headwater', wasm, logCreator = consoleLogCreator } = config
+    const storage = config.storage ?? (typeof indexedDB === 'undefined' ? 'memory' : 'indexeddb')
+    if (wasm !== undefined) initialize(wasm)
+    const logger = createLogger(config.logLevel ?? logLevel.WARN, logCreator)
+    this.options = { name, storage }
+    this.listeners = new Listeners(logger)
+    this.shared = { clientId, logger, retry: retryOptions(config.retry), connect: () => this.connect() }
+  }
+
+  /** Sends records. */
+  producer(config: ProducerConfig = {}): Producer {
+    return new Producer(this.shared, config)
+  }
+
+  /** Reads records as a member of a group. */
+  consumer(config: ConsumerConfig): Consumer {
+    return new Consumer(this.shared, config)
+  }
+
+  /** Looks after topics and offsets. */
+  admin(): Admin {
+    return new Admin(this.shared)
+  }
+
+  /** Delivers every record of a topic to a sink, from whichever tab's turn it is. */
+  async forward(config: ForwardConfig): Promise<Forwarder> {
+    return Forwarder.start(this.shared, config)
+  }
+
+  /** Hears of what becomes of the log; answers what stops that. */
+  on<Name extends keyof KafkaEvents>(
+    name: Name,
+    listener: (event: KafkaEvents[Name]) => unknown,
+  ): RemoveListener {
+    return this.listeners.on(name, listener)
+  }
+
+  /** The logger that every client's logger comes from. */
+  logger(): Logger {
+    return this.shared.logger
+  }
+
+  private connect(): Connection {
+    const node = use(this.options)
+    if (this.connections === 0) this.unlisten = node.onEvent((event) => this.heard(event))
+    this.connections += 1
+    let held = true
+    return {
+      node,
+      release: () => {
+        if (!held) return
+        held = false
+        this.connections -= 1
+        if (this.connections === 0) this.unlisten()
+        release(this.options)
+      },
+    }
+  }
+
+  private heard(event: NodeEvent): void {
+    const { logger } = this.shared
+    const message = String(event['message'] ?? '')
+    switch (event.type) {
+      case 'storage.degraded':
+        logger.warn(`The log is in memory only, and will not outlive the page: ${message}`)
+        return this.listeners.tell('storage', { state: 'degraded', message })
+      case 'storage.blocked':
+        logger.warn('Another tab holds an older database open: the log waits until that tab is closed')
+        return this.listeners.tell('storage', { state: 'blocked', message })
+      case 'storage.recovered':
+        logger.info('The log is stored again')
+        return this.listeners.tell('storage', { state: 'recovered', message })
+      case 'log.trimmed':
+        return this.listeners.tell('trimmed', fieldsOf(event))
+      case 'log.lost':
+        logger.error(`Records that were sent with acks 0 were not stored: ${message}`)
+        return this.listeners.tell('lost', { message })
+      case 'panic':
+        logger.error(`headwater stopped by a defect, and opens the log again: ${message}`)
+        return this.listeners.tell('panic', { message })
+    }
+  }
+}
+
+/** The fields of an event, which the wasm is known to send. */
+function fieldsOf<Fields>(event: NodeEvent): Fields {
+  const { type: _type, ...fields } = event
+  return fields as Fields
+}

@@ -1,0 +1,199 @@
+import type { Node } from '../generated/page-bindings.js'
+import { instance } from '../native/instance.ts'
+import type { Delivery, Host, NodeEvent, OpenOptions, WireBatch } from '../native/types.ts'
+import { fromNative, KafkaJSError } from './errors.ts'
+import { watchPage } from './page.ts'
+import { Member, panicked, RunningNode } from './running.ts'
+
+/** Takes batches for a forwarder of the wasm. */
+export type Deliver = (batches: WireBatch[], keepalive: boolean) => Promise<Delivery>
+
+/** What the wasm is told of a forwarder. */
+export interface ForwardOptions {
+  topic: string
+  sink: string
+  bytesMax: number
+  lingerMs: number
+  decode: boolean
+}
+
+interface Forwarding {
+  options: ForwardOptions
+  deliver: Deliver
+}
+
+/** After so many defects within a minute, the log stays closed until the minute is over. */
+const PANICS_MAX = 5
+const PANICS_WITHIN_MS = 60_000
+const REOPEN_AFTER_MS = 1_000
+
+/**
+ * This realm's node of one log, shared by everything that uses the log. It is opened at the first call. Where the
+ * wasm traps, the calls under way fail, and the next one opens the log again from storage.
+ */
+export class NodeHandle implements Host {
+  private running: RunningNode | undefined
+  private opening: Promise<RunningNode> | undefined
+  private readonly listeners = new Set<(event: NodeEvent) => void>()
+  private readonly forwardings = new Map<number, Forwarding>()
+  private forwarders = 0
+  private panics: number[] = []
+  private degraded: NodeEvent | undefined
+  private unwatch: (() => void) | undefined
+  /** A node whose log is in memory, closed, and kept because the log lives no longer than it. */
+  private kept: Node | undefined
+
+  constructor(private readonly options: OpenOptions) {}
+
+  /** Calls the node; opens it where it is not. */
+  async call<T>(work: (node: Node) => T | Promise<T>): Promise<T> {
+    return (await this.open()).run(work)
+  }
+
+  /** Like {@link call}, but `work` runs at once where the node is open. */
+  callNow<T>(work: (node: Node) => T | Promise<T>): Promise<T> {
+    return this.running === undefined ? this.call(work) : this.running.run(work)
+  }
+
+  /** Tells the node something, if it is open. */
+  tell(work: (node: Node) => void): void {
+    this.running?.tell(work)
+  }
+
+  /** A consumer of the group. */
+  async member(groupId: string): Promise<Member> {
+    const running = await this.open()
+    return new Member(running, await running.run((node) => node.consumer(groupId)))
+  }
+
+  /** Hears of what the node reports, and first of a storage that failed before. */
+  onEvent(listener: (event: NodeEvent) => void): () => void {
+    this.listeners.add(listener)
+    if (this.degraded !== undefined) listener(this.degraded)
+    return () => this.listeners.delete(listener)
+  }
+
+  /** Forwards a topic; the number names the forwarder. */
+  async forward(options: ForwardOptions, deliver: Deliver): Promise<number> {
+    this.forwarders += 1
+    const id = this.forwarders
+    await this.call((node) => {
+      this.forwardings.set(id, { options, deliver })
+      return node.forward(id, options)
+    }).catch((error: unknown) => {
+      this.forwardings.delete(id)
+      throw error
+    })
+    return id
+  }
+
+  async stopForward(id: number): Promise<void> {
+    if (this.forwardings.delete(id)) await this.running?.run((node) => node.stopForward(id))
+  }
+
+  close(): void {
+    this.unwatch?.()
+    this.unwatch = undefined
+    this.forwardings.clear()
+    this.running?.tell((node) => {
+      node.close()
+      if (node.storage() === 'memory') this.kept = node
+    })
+    this.running = undefined
+    this.opening = undefined
+  }
+
+  /** For the wasm: something happened. */
+  event(event: NodeEvent): void {
+    if (event.type === 'storage.degraded') this.degraded = event
+    if (event.type === 'storage.recovered') this.degraded = undefined
+    for (const listener of [...this.listeners]) listener(event)
+  }
+
+  /** For the wasm: batches for a sink. */
+  async deliver(forwarder: number, batches: WireBatch[], keepalive: boolean): Promise<Delivery> {
+    const forwarding = this.forwardings.get(forwarder)
+    if (forwarding === undefined) throw new Error('the forwarder was stopped')
+    return forwarding.deliver(batches, keepalive)
+  }
+
+  private open(): Promise<RunningNode> {
+    if (this.opening === undefined) {
+      const since = Date.now() - PANICS_WITHIN_MS
+      this.panics = this.panics.filter((at) => at > since)
+      if (this.panics.length >= PANICS_MAX) return Promise.reject(panicked('it happens again and again'))
+      const opening = this.start(() => this.opening === opening)
+      this.opening = opening
+      opening.catch(() => {
+        if (this.opening === opening) this.opening = undefined
+      })
+    }
+    return this.opening
+  }
+
+  private async start(wanted: () => boolean): Promise<RunningNode> {
+    try {
+      const running = await instance()
+      const node = await running.glue.Node.open(this.options, this)
+      if (!wanted()) {
+        node.close()
+        throw new KafkaJSError('The log was closed while it was being opened', { retriable: false, kind: 'Closed' })
+      }
+      const started = new RunningNode(node, running, (reason) => this.lost(started, reason))
+      this.running = started
+      this.kept = undefined
+      this.unwatch ??= watchPage((change) => {
+        this.tell((open) => open[change]())
+        this.event({ type: `page.${change}` })
+      })
+      for (const [id, { options }] of this.forwardings) this.forwardAgain(started, id, options)
+      return started
+    } catch (error) {
+      throw fromNative(error)
+    }
+  }
+
+  private forwardAgain(started: RunningNode, id: number, options: ForwardOptions): void {
+    started
+      .run((node) => node.forward(id, options))
+      .catch((error: unknown) => {
+        const { message, type: code } = fromNative(error)
+        this.event({ type: 'forwarder.stuck', forwarder: id, topic: options.topic, partition: -1, code, message })
+      })
+  }
+
+  private lost(running: RunningNode, reason: string): void {
+    if (this.running !== running) return
+    this.running = undefined
+    this.opening = undefined
+    this.panics.push(Date.now())
+    this.event({ type: 'panic', message: reason })
+    this.reopen()
+  }
+
+  /** Forwarders go on by themselves, without anybody's call. */
+  private reopen(): void {
+    setTimeout(() => {
+      if (this.forwardings.size > 0) this.open().catch(() => this.reopen())
+    }, REOPEN_AFTER_MS)
+  }
+}
+
+const handles = new Map<string, { handle: NodeHandle; users: number }>()
+
+/** This realm's handle of a log; every use is given back with {@link release}. */
+export function use(options: OpenOptions): NodeHandle {
+  const key = `${options.storage}/${options.name}`
+  const known = handles.get(key) ?? { handle: new NodeHandle(options), users: 0 }
+  handles.set(key, known)
+  known.users += 1
+  return known.handle
+}
+
+/** Gives a handle back. With the last one the node closes; a log in memory stays, as long as the realm does. */
+export function release(options: OpenOptions): void {
+  const known = handles.get(`${options.storage}/${options.name}`)
+  if (known === undefined) return
+  known.users -= 1
+  if (known.users === 0) known.handle.close()
+}

@@ -1,0 +1,282 @@
+import { type Bytes, type FrameHeader, Frames } from '../native/frames.ts'
+import { fromNative, KafkaJSError, KafkaJSNonRetriableError, KafkaJSNotImplemented } from './errors.ts'
+import { Emitter, type InstrumentationEvent, type RemoveListener } from './events.ts'
+import type { Logger } from './logger.ts'
+import type { NodeHandle } from './node.ts'
+import { type CreatePartitioner, DefaultPartitioner, type Partitioner, partitionMetadata } from './partitioners.ts'
+import type { RetryOptions } from './retry.ts'
+import type { Connection, Shared } from './shared.ts'
+import { validateMessages } from './validate.ts'
+
+/** How a producer is made. */
+export interface ProducerConfig {
+  /** Chooses partitions. Default: explicit, else murmur2 of the key, else in turn. */
+  createPartitioner?: CreatePartitioner
+  /** Create a topic at the first send to it. Default true. */
+  allowAutoTopicCreation?: boolean
+  /** The log never repeats an append, whatever this says; with it, `acks` must be -1, as in KafkaJS. Default false. */
+  idempotent?: boolean
+  /** Accepted and ignored: the log tries again by itself. */
+  retry?: RetryOptions
+  /** Accepted and ignored. */
+  maxInFlightRequests?: number
+  /** Accepted and ignored. */
+  metadataMaxAge?: number
+  /** Not in this version. */
+  transactionalId?: string
+}
+
+/** Headers of a message that is sent. */
+export interface Headers {
+  [key: string]: Bytes | Bytes[] | undefined
+}
+
+/** A message to send. */
+export interface Message {
+  key?: Bytes | null
+  /** `null` is a tombstone. */
+  value: Bytes | null
+  partition?: number | null
+  headers?: Headers
+  /** Milliseconds since 1970. Default: now. */
+  timestamp?: string | number
+}
+
+/** What `send` is given. */
+export interface ProducerRecord {
+  topic: string
+  messages: Message[]
+  /** -1 survives a power cut, 1 the tab and the browser, 0 promises nothing. Default -1. */
+  acks?: number
+  /** Accepted and ignored. */
+  timeout?: number
+  /** None is needed here: GZIP is accepted and ignored, the other codecs are refused. */
+  compression?: number
+}
+
+/** Messages of one topic in a batch. */
+export interface TopicMessages {
+  topic: string
+  messages: Message[]
+}
+
+/** What `sendBatch` is given. */
+export interface ProducerBatch {
+  topicMessages?: TopicMessages[]
+  acks?: number
+  timeout?: number
+  compression?: number
+}
+
+/** Where the records of a send went in one partition. */
+export interface RecordMetadata {
+  topicName: string
+  partition: number
+  errorCode: number
+  baseOffset: string
+  logAppendTime: string
+  logStartOffset: string
+}
+
+const EVENTS = {
+  CONNECT: 'producer.connect',
+  DISCONNECT: 'producer.disconnect',
+  REQUEST: 'producer.network.request',
+  REQUEST_TIMEOUT: 'producer.network.request_timeout',
+  REQUEST_QUEUE_SIZE: 'producer.network.request_queue_size',
+} as const
+
+/** Names of a producer's events. */
+export type ProducerEvents = typeof EVENTS
+
+const GZIP = 1
+
+/** Sends records. */
+export class Producer {
+  readonly events: ProducerEvents = EVENTS
+  private readonly log: Logger
+  private readonly emitter: Emitter
+  private readonly partitioner: Partitioner | undefined
+  private readonly create: boolean
+  private readonly frames = new Frames()
+  private state: 'disconnected' | 'connected' | 'disconnecting' = 'disconnected'
+  private connection: Connection | undefined
+
+  /** @internal */
+  constructor(
+    private readonly shared: Shared,
+    private readonly config: ProducerConfig,
+  ) {
+    if (config.transactionalId !== undefined) {
+      throw new KafkaJSNotImplemented('Transactions are not in this version of headwater')
+    }
+    if (config.idempotent === true && (config.retry?.retries ?? shared.retry.retries) < 1) {
+      const message = 'Idempotent producer must allow retries to protect against transient errors'
+      throw new KafkaJSNonRetriableError(message)
+    }
+    this.log = shared.logger.namespace('Producer')
+    this.emitter = new Emitter('producer', EVENTS, this.log)
+    const partitioner = config.createPartitioner
+    // The log itself chooses as the default partitioner does, under the partition count at the time of the append.
+    this.partitioner = partitioner === undefined || partitioner === DefaultPartitioner ? undefined : partitioner()
+    this.create = config.allowAutoTopicCreation ?? true
+  }
+
+  /** Opens the log. */
+  async connect(): Promise<void> {
+    this.connection ??= this.shared.connect()
+    await this.connection.node.call(() => undefined)
+    this.state = 'connected'
+    this.emitter.emit(EVENTS.CONNECT, null)
+  }
+
+  /** Waits until what was sent survives a power cut, then lets go of the log. */
+  async disconnect(): Promise<void> {
+    const { connection } = this
+    try {
+      if (this.state !== 'connected' || connection === undefined) return
+      this.state = 'disconnecting'
+      await connection.node.call((node) => node.flush())
+    } finally {
+      this.state = 'disconnected'
+      this.connection = undefined
+      connection?.release()
+      this.emitter.emit(EVENTS.DISCONNECT, null)
+    }
+  }
+
+  /**
+   * Appends messages to a topic; resolves when they are as durable as `acks` asks for.
+   * @throws KafkaJSNonRetriableError for malformed messages, KafkaJSProtocolError for what the log refuses
+   */
+  async send({ topic, messages, acks = -1, compression = 0 }: ProducerRecord): Promise<RecordMetadata[]> {
+    return this.sendBatch({ acks, compression, topicMessages: [{ topic, messages }] })
+  }
+
+  /** Appends messages to several topics. Entries of one topic are one append, in order. */
+  async sendBatch({
+    acks = -1,
+    compression = 0,
+    topicMessages = [],
+  }: ProducerBatch): Promise<RecordMetadata[]> {
+    if (this.config.idempotent === true && acks !== -1) {
+      const message = "Not requiring ack for all messages invalidates the idempotent producer's EoS guarantees"
+      throw new KafkaJSNonRetriableError(message)
+    }
+    for (const { topic, messages } of topicMessages) validateMessages(topic, messages)
+    if (compression > GZIP) throw new KafkaJSNotImplemented('Snappy, LZ4 and ZSTD are not in this version of headwater')
+    const node = this.connected()
+    const byTopic = new Map<string, Message[]>()
+    for (const { topic, messages } of topicMessages) {
+      const known = byTopic.get(topic)
+      byTopic.set(topic, known === undefined ? messages : known.concat(messages))
+    }
+    const sends = [...byTopic].map(([topic, messages]) => this.append(node, topic, messages, acks))
+    return (await Promise.all(sends)).flat()
+  }
+
+  /** Resolves when everything that was sent before survives a power cut. */
+  async flush(): Promise<void> {
+    await this.connected().callNow((node) => node.flush())
+  }
+
+  /** What the configuration says. */
+  isIdempotent(): boolean {
+    return this.config.idempotent ?? false
+  }
+
+  /** Hears of an event; answers what stops that. */
+  on<Payload = unknown>(
+    name: string,
+    listener: (event: InstrumentationEvent<Payload>) => unknown,
+  ): RemoveListener {
+    return this.emitter.on(name, listener)
+  }
+
+  logger(): Logger {
+    return this.log
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.disconnect()
+  }
+
+  private connected(): NodeHandle {
+    if (this.connection !== undefined && this.state === 'connected') return this.connection.node
+    const message =
+      this.state === 'disconnecting'
+        ? "The producer is disconnecting; therefore, it can't safely accept messages anymore"
+        : 'The producer is disconnected'
+    throw new KafkaJSError(message, { retriable: false, kind: 'Closed' })
+  }
+
+  private async append(
+    handle: NodeHandle,
+    topic: string,
+    messages: Message[],
+    acks: number,
+  ): Promise<RecordMetadata[]> {
+    if (messages.length === 0) return []
+    const choose = await this.choice(handle, topic)
+    const sending = handle.callNow((node) => {
+      this.frame(messages, choose)
+      return node.send(topic, this.frames.take(), acks, this.create) as Promise<BigInt64Array>
+    })
+    if (acks !== 0) return describe(topic, await sending)
+    sending.catch((error: unknown) => {
+      this.log.error(`Records that were sent with acks 0 were not stored: ${fromNative(error).message}`, { topic })
+    })
+    return []
+  }
+
+  /** What chooses a message's partition; -1 leaves it to the log. */
+  private choice(handle: NodeHandle, topic: string): Partition | Promise<Partition> {
+    const { partitioner } = this
+    if (partitioner === undefined) return ({ partition }) => partition ?? -1
+    return handle.callNow(async (node) => {
+      const metadata = partitionMetadata(await node.partitions(topic, this.create))
+      return (message: Message) => partitioner({ topic, partitionMetadata: metadata, message })
+    })
+  }
+
+  private frame(messages: Message[], choose: Partition): void {
+    const now = Date.now()
+    try {
+      for (const message of messages) {
+        const { key = null, value, headers, timestamp = now } = message
+        this.frames.add(choose(message), Number(timestamp), key, value, headerList(headers))
+      }
+    } catch (error) {
+      // Half a record must not become part of the next send.
+      this.frames.clear()
+      throw error
+    }
+  }
+}
+
+type Partition = (message: Message) => number
+
+function describe(topicName: string, triples: BigInt64Array): RecordMetadata[] {
+  const metadata: RecordMetadata[] = []
+  for (let at = 0; at < triples.length; at += 3) {
+    metadata.push({
+      topicName,
+      partition: Number(triples[at]),
+      errorCode: 0,
+      baseOffset: String(triples[at + 1]),
+      logAppendTime: '-1',
+      logStartOffset: String(triples[at + 2]),
+    })
+  }
+  return metadata
+}
+
+const NO_HEADERS: FrameHeader[] = []
+
+function headerList(headers: Headers | undefined): FrameHeader[] {
+  if (headers === undefined) return NO_HEADERS
+  return Object.entries(headers).flatMap(([key, value]): FrameHeader[] => {
+    if (Array.isArray(value)) return value.map((each) => [key, each])
+    return value === undefined ? [] : [[key, value]]
+  })
+}

@@ -1,0 +1,86 @@
+import type { Consumer, Node } from '../generated/page-bindings.js'
+import { type Instance, isTrap } from '../native/instance.ts'
+import { fromNative, KafkaJSError } from './errors.ts'
+
+/** A node that runs, in its instance of the wasm. Where that traps, everything that waits for it fails. */
+export class RunningNode {
+  private readonly underWay = new Set<(error: KafkaJSError) => void>()
+
+  constructor(
+    private readonly node: Node,
+    private readonly instance: Instance,
+    lost: (reason: string) => void,
+  ) {
+    instance.onPoison((reason) => {
+      lost(reason)
+      const waiting = [...this.underWay]
+      this.underWay.clear()
+      for (const reject of waiting) reject(panicked(reason))
+    })
+  }
+
+  /** Why the instance trapped, if it did: nobody may call into it any more. */
+  get poisoned(): string | undefined {
+    return this.instance.poisoned
+  }
+
+  /** Calls the node. */
+  run<T>(work: (node: Node) => T | Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const { poisoned } = this.instance
+      if (poisoned !== undefined) return reject(panicked(poisoned))
+      this.underWay.add(reject)
+      const done = (value: T) => {
+        this.underWay.delete(reject)
+        resolve(value)
+      }
+      const failed = (error: unknown) => {
+        this.underWay.delete(reject)
+        reject(this.failure(error))
+      }
+      try {
+        Promise.resolve(work(this.node)).then(done, failed)
+      } catch (error) {
+        failed(error)
+      }
+    })
+  }
+
+  /** Tells the node something; nobody waits for it, so nobody hears of a failure. */
+  tell(work: (node: Node) => void): void {
+    if (this.instance.poisoned !== undefined) return
+    try {
+      work(this.node)
+    } catch (error) {
+      this.failure(error)
+    }
+  }
+
+  private failure(error: unknown): KafkaJSError {
+    if (isTrap(error)) this.instance.poison(error instanceof Error ? error.message : String(error))
+    const { poisoned } = this.instance
+    return poisoned === undefined ? fromNative(error) : panicked(poisoned)
+  }
+}
+
+/** A consumer of the wasm, with the node that it belongs to. */
+export class Member {
+  constructor(
+    private readonly running: RunningNode,
+    private readonly native: Consumer,
+  ) {}
+
+  run<T>(work: (native: Consumer) => T | Promise<T>): Promise<T> {
+    return this.running.run(() => work(this.native))
+  }
+
+  tell(work: (native: Consumer) => void): void {
+    this.running.tell(() => work(this.native))
+  }
+}
+
+/** The error of everything that waited for an instance that trapped. */
+export function panicked(reason: string): KafkaJSError {
+  const message = `headwater stopped by a defect, and opens the log again at the next call: ${reason}`
+  return new KafkaJSError(message, { retriable: true, kind: 'Internal', type: 'PANIC' })
+}

@@ -1,0 +1,125 @@
+/** What applications hand in, checked, with KafkaJS's words. */
+
+import { KafkaJSNonRetriableError } from './errors.ts'
+
+const EARLIEST = -2n
+const LATEST = -1n
+
+/** Checks what `send` is given. */
+export function validateMessages(topic: unknown, messages: unknown): void {
+  if (typeof topic !== 'string' || topic === '') throw new KafkaJSNonRetriableError('Invalid topic')
+  if (!Array.isArray(messages)) {
+    throw new KafkaJSNonRetriableError(`Invalid messages array [${messages}] for topic "${topic}"`)
+  }
+  for (const message of messages as unknown[]) validateMessage(topic, message)
+}
+
+function validateMessage(topic: string, message: unknown): void {
+  const { key, value, headers, timestamp, partition } = Object(message) as Record<string, unknown>
+  if (value === undefined) {
+    const shown = JSON.stringify(message)
+    throw new KafkaJSNonRetriableError(`Invalid message without value for topic "${topic}": ${shown}`)
+  }
+  if (!isBytes(value)) throw invalid(topic, 'value', 'a string or a Uint8Array or null', value)
+  if (key !== undefined && !isBytes(key)) throw invalid(topic, 'key', 'a string or a Uint8Array or null', key)
+  if (timestamp !== undefined && !Number.isSafeInteger(Number(timestamp))) {
+    throw invalid(topic, 'timestamp', 'milliseconds since 1970', timestamp)
+  }
+  if (partition !== undefined && partition !== null && !Number.isInteger(partition)) {
+    throw invalid(topic, 'partition', 'a number', partition)
+  }
+  if (headers !== undefined) validateHeaders(topic, headers)
+}
+
+function validateHeaders(topic: string, headers: unknown): void {
+  for (const [name, content] of Object.entries(Object(headers))) {
+    const values: unknown[] = Array.isArray(content) ? content : [content]
+    const wrong = values.find((value) => value !== undefined && !isBytes(value))
+    if (wrong !== undefined) throw invalid(topic, `header "${name}"`, 'strings or Uint8Arrays', wrong)
+  }
+}
+
+function isBytes(value: unknown): boolean {
+  return typeof value === 'string' || value === null || value instanceof Uint8Array
+}
+
+function invalid(topic: string, what: string, wanted: string, given: unknown): KafkaJSNonRetriableError {
+  return new KafkaJSNonRetriableError(
+    `Invalid message ${what} for topic "${topic}": expected ${wanted}, received ${given}`,
+  )
+}
+
+/** The topics of a subscription, checked. */
+export function validateSubscription(subscription: { topics?: unknown; topic?: unknown }): (string | RegExp)[] {
+  const { topics, topic } = Object(subscription) as { topics?: unknown; topic?: unknown }
+  if (!topic && !topics) throw new KafkaJSNonRetriableError('Missing required argument "topics"')
+  if (topics !== undefined && topics !== null && !Array.isArray(topics)) {
+    throw new KafkaJSNonRetriableError('Argument "topics" must be an array')
+  }
+  const all: unknown[] = (topics as unknown[] | null | undefined) ?? [topic]
+  return all.map((each) => {
+    if (typeof each === 'string' || each instanceof RegExp) return each
+    const kind = typeof each
+    const message = `Invalid topic ${each} (${kind}), the topic name has to be a String or a RegExp`
+    throw new KafkaJSNonRetriableError(message)
+  })
+}
+
+/** Checks a topic's name where it names one that exists. */
+export function validateTopic(topic: unknown): void {
+  if (typeof topic !== 'string' || topic === '') throw new KafkaJSNonRetriableError(`Invalid topic ${topic}`)
+}
+
+/** Checks what `commitOffsets` is given. */
+export function validateOffsets(offsets: unknown[]): void {
+  for (const each of offsets) {
+    const { topic, partition, offset, metadata = null } = Object(each) as Record<string, unknown>
+    validatePlace(topic, partition)
+    if (long(offset) < 0n) throw new KafkaJSNonRetriableError('Offset must not be a negative number')
+    if (metadata !== null && typeof metadata !== 'string') {
+      const message = `Invalid offset metadata, expected string or null, received ${metadata}`
+      throw new KafkaJSNonRetriableError(message)
+    }
+  }
+}
+
+/** Checks what `seek` is given. */
+export function validateSeek(target: unknown): void {
+  const { topic, partition, offset } = Object(target) as Record<string, unknown>
+  validatePlace(topic, partition)
+  const value = long(offset)
+  if (value < 0n && value !== EARLIEST && value !== LATEST) {
+    throw new KafkaJSNonRetriableError('Offset must not be a negative number')
+  }
+}
+
+/** Checks what `pause` and `resume` are given. */
+export function validatePartitions(verb: 'pause' | 'resume', topics: unknown[]): void {
+  for (const entry of topics) {
+    const { topic, partitions } = Object(entry) as Record<string, unknown>
+    if (typeof topic !== 'string' || topic === '') {
+      throw new KafkaJSNonRetriableError(`Invalid topic ${topic || entry}`)
+    }
+    const wrong = partitions !== undefined && (!Array.isArray(partitions) || partitions.some(Number.isNaN))
+    if (wrong) {
+      const message = `Array of valid partitions required to ${verb} specific partitions instead of ${partitions}`
+      throw new KafkaJSNonRetriableError(message)
+    }
+  }
+}
+
+function validatePlace(topic: unknown, partition: unknown): void {
+  validateTopic(topic)
+  if (typeof partition !== 'number' || Number.isNaN(partition)) {
+    throw new KafkaJSNonRetriableError(`Invalid partition, expected a number received ${partition}`)
+  }
+}
+
+function long(offset: unknown): bigint {
+  try {
+    if (offset !== '') return BigInt(offset as string)
+  } catch {
+    // Said below.
+  }
+  throw new KafkaJSNonRetriableError(`Invalid offset, expected a long received ${offset}`)
+}

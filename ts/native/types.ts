@@ -1,0 +1,144 @@
+/**
+ * What crosses the boundary to the wasm. The classes are declared by wasm-bindgen (`generated/page-bindings.d.ts`);
+ * here stands what it can only call `any`.
+ */
+
+/** A batch on its way to a sink. */
+export interface WireBatch {
+  topic: string
+  partition: number
+  /** How many partitions the topic has here. */
+  partitions: number
+  /** A Kafka record batch (format 2), under the delivery's identity. */
+  bytes: Uint8Array
+  producerId: bigint
+  epoch: number
+  baseSequence: number
+  /** Offsets of the local log. */
+  firstOffset: bigint
+  lastOffset: bigint
+  /** True where one of the records may have been delivered before under another name. */
+  uncertain: boolean
+  /** The collector's signature of the producer id; empty where there is none yet. */
+  signature: Uint8Array
+  /** When it was signed, in milliseconds, by the collector's clock. */
+  signedAt: number
+  /** Where the records' parts lie in `bytes`, where the sink asked for decoded records. */
+  index?: Float64Array | undefined
+  count: number
+}
+
+/** Why something was not stored. */
+export interface DeliveryError {
+  code: string
+  message: string
+  /** True where waiting helps. */
+  retriable: boolean
+}
+
+/** What became of one batch. */
+export interface DeliveryAnswer {
+  result:
+    | 'accepted'
+    | 'duplicate'
+    | 'deadLettered'
+    | 'unregistered'
+    | 'diverged'
+    | 'outOfOrder'
+    | 'fenced'
+    | 'refused'
+    | 'busy'
+  /** How many partitions the topic has where the batch went. */
+  partitions?: number | undefined
+  signature?: Uint8Array | undefined
+  signedAt?: number | undefined
+  error?: DeliveryError | undefined
+  retryAfterMs?: number | undefined
+}
+
+/** What a sink answers: one answer a batch, in order, or why there is none. */
+export interface Delivery {
+  answers: DeliveryAnswer[]
+  error?: DeliveryError | undefined
+  retryAfterMs?: number | undefined
+  /** The receiver's clock, in milliseconds. */
+  time?: number | undefined
+  /** The most bytes that the receiver takes in a request. */
+  requestBytes?: number | undefined
+  /** The most bytes that the receiver takes in a batch. */
+  batchBytes?: number | undefined
+}
+
+/** How a sink is asked to deliver. */
+export interface DeliverOptions {
+  /** The page may be gone before the answer: the request must outlive it, and nothing may be waited for first. */
+  keepalive: boolean
+  /** Aborted when the forwarder is stopped. */
+  signal: AbortSignal
+}
+
+/** Where a forwarder delivers. */
+export interface Sink {
+  /** Identifies the sink over reloads: a topic has one for good. */
+  readonly id: string
+  /** True where {@link WireBatch.index} is wanted, to decode records. */
+  readonly decode?: boolean
+  /** Takes batches; resolves with one answer each, in order. A rejection is a failure of the network: the same bytes come again. */
+  deliver(batches: WireBatch[], options: DeliverOptions): Promise<Delivery>
+}
+
+/** What a node reports; the fields depend on the type. */
+export interface NodeEvent {
+  type: string
+  [field: string]: unknown
+}
+
+/** What the wasm asks of its host. */
+export interface Host {
+  event(event: NodeEvent): void
+  deliver(forwarder: number, batches: WireBatch[], keepalive: boolean): Promise<Delivery>
+}
+
+/** Records of one partition: a copy of their batches, and eight numbers a record that say what lies where. */
+export interface Fetched {
+  topic: string
+  partition: number
+  highWatermark: bigint
+  /** What the offsets in `index` count from. */
+  baseOffset: bigint
+  bytes: Uint8Array
+  /** Each record: offset, timestamp, key start, key length, value start, value length, headers start, headers. */
+  index: Float64Array
+  count: number
+}
+
+/** How a node is opened. */
+export interface OpenOptions {
+  name: string
+  storage: 'indexeddb' | 'memory'
+}
+
+/** One partition's committed offset. */
+export interface PartitionOffset {
+  partition: number
+  offset: string
+  metadata: string | null | undefined
+}
+
+/** A topic as the log describes it. */
+export interface TopicDescription {
+  name: string
+  partitions: number
+  configEntries: { name: string; value: string; isDefault: boolean }[]
+  sink: string | null | undefined
+}
+
+/** What the wasm throws, and what of this folder fails in the same shape. */
+export interface NativeError extends Error {
+  kind: 'Closed' | 'Fenced' | 'Full' | 'Invalid' | 'Unavailable' | 'Corrupt' | 'Internal'
+  /** Kafka's name, or ours. */
+  code: string
+  /** Kafka's number, or ours from 1000 on. */
+  number: number
+  retriable: boolean
+}

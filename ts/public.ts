@@ -1,0 +1,68 @@
+/** What `headwater` and `headwater/slim` export alike. */
+
+export type { AdminEvents, TopicConfig, TopicMetadata, TopicOffsets } from './kafka/admin.ts'
+export { Admin } from './kafka/admin.ts'
+export type {
+  ConsumerConfig,
+  ConsumerEvents,
+  ConsumerRunConfig,
+  ConsumerSubscribeTopics,
+  EachMessageHandler,
+  EachMessagePayload,
+  TopicPartitionOffset,
+  TopicPartitionOffsetAndMetadata,
+  TopicPartitions,
+} from './kafka/consumer.ts'
+export { Consumer } from './kafka/consumer.ts'
+export type { ErrorDetails, ErrorKind } from './kafka/errors.ts'
+export {
+  KafkaJSAggregateError,
+  KafkaJSBrokerNotFound,
+  KafkaJSCreateTopicError,
+  KafkaJSError,
+  KafkaJSNonRetriableError,
+  KafkaJSNotImplemented,
+  KafkaJSNumberOfRetriesExceeded,
+  KafkaJSOffsetOutOfRange,
+  KafkaJSProtocolError,
+  KafkaJSTimeout,
+} from './kafka/errors.ts'
+export type { InstrumentationEvent, RemoveListener } from './kafka/events.ts'
+export type { ForwardConfig, ForwarderEvents } from './kafka/forwarder.ts'
+export { Forwarder } from './kafka/forwarder.ts'
+export type { KafkaConfig } from './kafka/kafka.ts'
+export type { LogCreator, LogEntry, Logger, LoggerEntryContent, LogLevel } from './kafka/logger.ts'
+export { logLevel } from './kafka/logger.ts'
+export type { CreatePartitioner, Partitioner, PartitionerArgs, PartitionMetadata } from './kafka/partitioners.ts'
+export { DefaultPartitioner, Partitioners } from './kafka/partitioners.ts'
+export type {
+  Headers,
+  Message,
+  ProducerBatch,
+  ProducerConfig,
+  ProducerEvents,
+  ProducerRecord,
+  RecordMetadata,
+  TopicMessages,
+} from './kafka/producer.ts'
+export { Producer } from './kafka/producer.ts'
+export type { RetryOptions } from './kafka/retry.ts'
+export type { MessageBytes } from './native/bytes.ts'
+export type { KafkaMessage, MessageHeaders } from './native/messages.ts'
+export { murmur2 } from './native/murmur2.ts'
+export type { WasmSource } from './native/source.ts'
+export type {
+  Delivery,
+  DeliverOptions,
+  DeliveryAnswer,
+  DeliveryError,
+  Sink,
+  WireBatch,
+} from './native/types.ts'
+export type { CollectorSinkOptions } from './sinks/collector.ts'
+export { collectorSink } from './sinks/collector.ts'
+export type { DeliverRecords } from './sinks/function.ts'
+export { functionSink } from './sinks/function.ts'
+export type { HttpSinkOptions } from './sinks/http.ts'
+export { httpSink } from './sinks/http.ts'
+export type { ForwardedRecord } from './sinks/records.ts'
