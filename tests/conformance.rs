@@ -1,6 +1,7 @@
 //! What Kafka does, as it was recorded from Kafka: every case of every file is run, whichever folder they are in.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::disallowed_types, reason = "what serde derives names floats")]
 
 #[path = "conformance/batches.rs"]
 mod batches;

@@ -1,19 +1,18 @@
 /** What `headwater` and `headwater/slim` export alike. */
 
-export type { AdminEvents, TopicConfig, TopicMetadata, TopicOffsets } from './kafka/admin.ts'
+export type { AdminEvents, GroupOffsets, TopicConfig, TopicMetadata, TopicOffsets } from './kafka/admin.ts'
 export { Admin } from './kafka/admin.ts'
+export type { ConsumerConfig, ConsumerSubscribeTopics } from './kafka/consumer.ts'
+export { Consumer } from './kafka/consumer.ts'
 export type {
-  ConsumerConfig,
   ConsumerEvents,
   ConsumerRunConfig,
-  ConsumerSubscribeTopics,
   EachMessageHandler,
   EachMessagePayload,
   TopicPartitionOffset,
   TopicPartitionOffsetAndMetadata,
   TopicPartitions,
-} from './kafka/consumer.ts'
-export { Consumer } from './kafka/consumer.ts'
+} from './kafka/consuming.ts'
 export type { ErrorDetails, ErrorKind } from './kafka/errors.ts'
 export {
   KafkaJSAggregateError,
@@ -30,10 +29,15 @@ export {
 export type { InstrumentationEvent, RemoveListener } from './kafka/events.ts'
 export type { ForwardConfig, ForwarderEvents } from './kafka/forwarder.ts'
 export { Forwarder } from './kafka/forwarder.ts'
-export type { KafkaConfig } from './kafka/kafka.ts'
+export type { KafkaConfig, KafkaEvents } from './kafka/kafka.ts'
 export type { LogCreator, LogEntry, Logger, LoggerEntryContent, LogLevel } from './kafka/logger.ts'
 export { logLevel } from './kafka/logger.ts'
-export type { CreatePartitioner, Partitioner, PartitionerArgs, PartitionMetadata } from './kafka/partitioners.ts'
+export type {
+  CreatePartitioner,
+  Partitioner,
+  PartitionerArgs,
+  PartitionMetadata,
+} from './kafka/partitioners.ts'
 export { DefaultPartitioner, Partitioners } from './kafka/partitioners.ts'
 export type {
   Headers,
@@ -52,8 +56,8 @@ export type { KafkaMessage, MessageHeaders } from './native/messages.ts'
 export { murmur2 } from './native/murmur2.ts'
 export type { WasmSource } from './native/source.ts'
 export type {
-  Delivery,
   DeliverOptions,
+  Delivery,
   DeliveryAnswer,
   DeliveryError,
   Sink,

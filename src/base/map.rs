@@ -1,15 +1,13 @@
-use std::collections::VecDeque;
-
-/// A small ordered map, sorted in one queue. In wasm a `BTreeMap` of each key and value type costs about 10 kB of
-/// code, this one some hundred bytes; keys that only grow, as those of calls do, are added and removed at the ends.
+/// A small ordered map: one sorted vector. In wasm a `BTreeMap` of each key and value type costs about 10 kB of
+/// code, this one some hundred bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Map<K, V> {
-    rows: VecDeque<(K, V)>,
+    rows: Vec<(K, V)>,
 }
 
 impl<K, V> Default for Map<K, V> {
     fn default() -> Self {
-        Self { rows: VecDeque::new() }
+        Self { rows: Vec::new() }
     }
 }
 
@@ -91,7 +89,7 @@ impl<K: Ord, V> Map<K, V> {
         K: std::borrow::Borrow<Q>,
     {
         let index = self.find(key).ok()?;
-        self.rows.remove(index).map(|(_, value)| value)
+        Some(self.rows.remove(index).1)
     }
 
     /// Keeps what `keep` says.

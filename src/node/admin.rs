@@ -1,5 +1,4 @@
-use super::sends::PendingSend;
-use super::topics::Want;
+use super::want::{PendingSend, Want};
 use super::{Answer, AnyReply, Call, Node, Pending};
 use crate::base::{Code, Error, Offset, TopicConfig, TopicId, TopicPartition};
 use crate::client::forwarder::ListDelivered;

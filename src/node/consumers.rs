@@ -1,4 +1,4 @@
-use super::topics::Want;
+use super::want::Want;
 use super::{Answer, AnyReply, Command, ConsumerId, LockId, Node, Output, Pending};
 use crate::base::{Code, Error, Instant, Map, Now, Offset, TopicPartition};
 use crate::client::consumer::{self, Consumer, Reset};

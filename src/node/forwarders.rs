@@ -1,4 +1,4 @@
-use super::topics::Want;
+use super::want::Want;
 use super::{Answer, AnyReply, Event, ForwardOptions, ForwarderId, LockId, Node, Output, PageEvent, Pending};
 use crate::base::{Code, Error, Instant, Map, Now, Offset, Random, TopicPartition};
 use crate::client::forwarder::{self, Delivery, Forwarder};

@@ -10,6 +10,7 @@ mod message;
 mod op;
 mod sends;
 mod topics;
+mod want;
 
 use std::collections::VecDeque;
 

@@ -1,19 +1,11 @@
 use std::rc::Rc;
 
-use super::topics::Want;
+use super::want::{PendingSend, Want};
 use super::{Acks, Answer, AnyReply, Message, Node, Output, Pending};
 use crate::base::{Code, Error, TopicPartition};
 use crate::client::producer::{self, CallId};
 use crate::log::ops::{ListBounds, Sync};
 use crate::log::{Durability, TopicRow};
-
-/// A send on its way to the producer.
-pub(super) struct PendingSend {
-    pub(super) call: CallId,
-    pub(super) frames: Vec<u8>,
-    pub(super) acks: Acks,
-    pub(super) create: bool,
-}
 
 impl Node {
     pub(super) fn send_to(&mut self, name: &str, row: TopicRow, send: PendingSend) {

@@ -1,5 +1,5 @@
-use super::sends::PendingSend;
-use super::{AnyReply, ConsumerId, ForwarderId, Message, Node, Output, Pending};
+use super::want::{PendingSend, Want};
+use super::{AnyReply, Message, Node, Output, Pending};
 use crate::base::{Code, Error, Map, TopicConfig, TopicId};
 use crate::client::producer::CallId;
 use crate::log::TopicRow;
@@ -17,29 +17,6 @@ pub(super) struct Topics {
     pub(super) changing: Map<CallId, String>,
     /// Searches by time that go on slice by slice.
     pub(super) searches: Map<CallId, ListOffsets>,
-}
-
-/// Who wants to know a topic, and what for.
-pub(super) enum Want {
-    Send(PendingSend),
-    Describe { call: CallId, create: bool },
-    Bounds(CallId),
-    Committed { call: CallId, group: String },
-    OffsetAt { call: CallId, partition: i32, timestamp: i64 },
-    Trim { call: CallId, partition: i32, before: Option<i64> },
-    Join { consumer: ConsumerId, create: bool },
-    Forward(ForwarderId),
-}
-
-impl Want {
-    fn create(&self) -> bool {
-        match self {
-            Self::Send(send) => send.create,
-            Self::Describe { create, .. } | Self::Join { create, .. } => *create,
-            Self::Forward(_) => true,
-            Self::Bounds(_) | Self::Committed { .. } | Self::OffsetAt { .. } | Self::Trim { .. } => false,
-        }
-    }
 }
 
 impl Topics {

@@ -59,6 +59,8 @@ pub struct Broker {
     /// Everything that was given up before it was sent.
     pub given_up: BTreeSet<String>,
     pub places: BTreeMap<String, Place>,
+    /// What was sent from each place.
+    pub sent: BTreeMap<Place, String>,
     delivered_to: BTreeMap<(usize, i32), Offset>,
     ids: BTreeMap<(i32, Vec<u8>), String>,
     pub violations: Vec<String>,
@@ -87,6 +89,7 @@ impl Broker {
             dead: BTreeSet::new(),
             given_up: BTreeSet::new(),
             places: BTreeMap::new(),
+            sent: BTreeMap::new(),
             delivered_to: BTreeMap::new(),
             ids: BTreeMap::new(),
             violations: Vec::new(),
@@ -199,6 +202,7 @@ impl Broker {
             }
             self.uncertain += usize::from(record.uncertain);
             let place = self.places.get(&record.name).copied().expect("what arrives was appended somewhere");
+            self.sent.insert(place, record.name.clone());
             let reached = self.delivered_to.entry((place.profile, place.partition)).or_insert(-1);
             let first = self.ever.insert(record.name.clone());
             if first && place.offset < *reached && !self.given_up.contains(&record.name) {

@@ -52,6 +52,11 @@ impl Disk {
         Ok(applied.reply)
     }
 
+    /// Nothing of what was written so far can be lost any more.
+    pub fn flush(&mut self) {
+        self.relaxed.clear();
+    }
+
     /// The power fails.
     pub fn fail(&mut self, random: &mut Random) {
         for _ in 0..random.below(self.relaxed.len() as u64 + 1) {

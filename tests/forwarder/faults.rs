@@ -1,7 +1,6 @@
 //! What may happen, beyond what always may: each world has some of these.
 
 use headwater::base::Random;
-use headwater::client::forwarder::Forwarder;
 
 use super::world::World;
 
@@ -9,6 +8,8 @@ use super::world::World;
 pub enum Fault {
     /// Requests and answers get lost.
     Drop,
+    /// Nothing gets through for a while, either way.
+    Offline,
     /// Requests arrive twice.
     Repeat,
     /// Requests and answers take seconds, or a day and a half.
@@ -35,6 +36,8 @@ pub enum Fault {
     Hidden,
     /// Everybody sleeps for hours or days.
     Sleep,
+    /// Everybody sleeps for a night, which is less than half of what a broker remembers.
+    Night,
     /// The sink gets more partitions.
     Grow,
     /// The broker restarts.
@@ -49,32 +52,6 @@ pub enum Fault {
     Copy,
     /// A backup takes the place of the profile.
     Restore,
-}
-
-impl Fault {
-    pub const ALL: [Self; 21] = [
-        Self::Drop,
-        Self::Repeat,
-        Self::Delay,
-        Self::Busy,
-        Self::Notice,
-        Self::Storage,
-        Self::Skew,
-        Self::Poison,
-        Self::Crash,
-        Self::Zombie,
-        Self::Freeze,
-        Self::Power,
-        Self::Hidden,
-        Self::Sleep,
-        Self::Grow,
-        Self::Restart,
-        Self::Unclean,
-        Self::Recreate,
-        Self::Quota,
-        Self::Copy,
-        Self::Restore,
-    ];
 }
 
 /// The kinds of faults of one world.
@@ -98,7 +75,7 @@ impl Faults {
 
 impl World {
     pub fn cause(&mut self, fault: Fault) {
-        let profile = self.random.below(self.profiles.len() as u64) as usize;
+        let profile = self.any_profile();
         let Some(holder) = self.holders[profile] else { return };
         match fault {
             Fault::Crash => {
@@ -106,6 +83,7 @@ impl World {
                 self.take_over(profile);
             }
             Fault::Zombie => self.take_over(profile),
+            Fault::Offline => self.offline_until = self.time + self.random.below(20_000),
             Fault::Freeze => self.owners[holder].frozen_until = self.time + self.random.below(60_000),
             Fault::Power => self.power(profile),
             Fault::Hidden => {
@@ -115,7 +93,8 @@ impl World {
                 if hides { forwarder.hidden(now) } else { forwarder.visible() }
                 self.drain(holder);
             }
-            Fault::Sleep => self.sleep(),
+            Fault::Sleep => self.sleep(0, 40),
+            Fault::Night => self.sleep(8, 11),
             Fault::Grow => self.broker.partitions = (self.broker.partitions + 1).min(4),
             Fault::Restart => self.broker.restart(),
             Fault::Unclean => {
@@ -128,7 +107,8 @@ impl World {
                 self.broker.lose(now, 0);
             }
             Fault::Quota => self.quota(profile),
-            Fault::Copy | Fault::Restore => self.copy(fault == Fault::Restore),
+            Fault::Copy => self.copy(),
+            Fault::Restore => self.restore(),
             Fault::Drop
             | Fault::Repeat
             | Fault::Delay
@@ -153,9 +133,11 @@ impl World {
     }
 
     /// The clocks go on meanwhile, except, on some machines, the monotonic one.
-    fn sleep(&mut self) {
-        let asleep = self.random.below(40 * 3_600_000);
+    fn sleep(&mut self, least_hours: u64, most_hours: u64) {
+        const HOUR: u64 = 3_600_000;
+        let asleep = least_hours * HOUR + self.random.below((most_hours - least_hours) * HOUR);
         self.time += asleep;
+        self.faulty_until += asleep;
         for owner in &mut self.owners {
             if self.random.chance(1, 2) {
                 owner.lag += asleep;
@@ -171,35 +153,35 @@ impl World {
         self.broker.given_up.extend(gone);
     }
 
-    /// One copy is enough, and the original need not go on.
-    fn copy(&mut self, restore: bool) {
-        if self.profiles.len() > 1 {
-            return;
+    /// Both copies go on from here.
+    fn copy(&mut self) {
+        if self.back_up() {
+            self.take_over(1);
         }
+    }
+
+    /// One copy is enough.
+    fn back_up(&mut self) -> bool {
+        if self.profiles.len() > 1 {
+            return false;
+        }
+        // A copy is made of what was flushed.
+        self.profiles[0].disk.flush();
         let mut copy = self.profiles[0].clone();
         copy.new_writer(&mut self.random);
         self.profiles.push(copy);
         self.holders.push(None);
-        if restore {
-            return;
-        }
-        self.take_over(1);
+        true
     }
 
-    /// The backup is put in the place of the profile.
-    pub fn restore(&mut self) {
-        if self.profiles.len() < 2 || self.holders[1].is_some() {
-            return;
+    /// A backup is made, and at another time takes the place of the profile.
+    fn restore(&mut self) {
+        if !self.back_up() && self.holders[1].is_none() {
+            for page in 0..self.owners.len() {
+                self.kill(page);
+            }
+            self.holders[0] = None;
+            self.take_over(1);
         }
-        for page in 0..self.owners.len() {
-            self.kill(page);
-        }
-        self.holders[0] = None;
-        self.take_over(1);
-    }
-
-    /// The forwarder of a page.
-    pub fn forwarder(&mut self, page: usize) -> Option<&mut Forwarder> {
-        self.owners[page].forwarder.as_mut()
     }
 }

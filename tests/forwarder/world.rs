@@ -68,6 +68,8 @@ pub struct World {
     pub faults: Faults,
     pub mutant: Option<Mutant>,
     pub faulty: bool,
+    pub offline_until: u64,
+    pub faulty_until: u64,
     names: u64,
     pub hash: u64,
     pub violations: Vec<String>,
@@ -92,6 +94,8 @@ impl World {
             faults,
             mutant,
             faulty: true,
+            offline_until: 0,
+            faulty_until: 0,
             names: 0,
             hash: 0xcbf2_9ce4_8422_2325,
             violations: Vec::new(),
@@ -105,8 +109,8 @@ impl World {
     /// Lets faults happen for `milliseconds`, then none, until everything is delivered.
     pub fn run(&mut self, milliseconds: u64) {
         const PATIENCE_MS: u64 = 4 * 3_600_000;
-        let until = self.time + milliseconds;
-        while self.time < until {
+        self.faulty_until = self.time + milliseconds;
+        while self.time < self.faulty_until {
             self.step();
         }
         self.calm();
@@ -221,7 +225,7 @@ impl World {
         }
         let copies = if self.happens(Fault::Repeat, 8) { 2 } else { 1 };
         for copy in 0..copies {
-            if self.happens(Fault::Drop, 6) {
+            if self.cut_off() || self.happens(Fault::Drop, 6) {
                 continue;
             }
             let after = match () {
@@ -245,7 +249,7 @@ impl World {
         self.note(&outcomes);
         let most = if self.happens(Fault::Delay, 10) { 60_000 } else { 100 };
         let after = self.random.below(most);
-        if answered {
+        if answered && !self.cut_off() {
             self.push(after, What::Answer(owner, ticket, delivery));
         }
     }
@@ -267,6 +271,10 @@ impl World {
             failure: Some(failure),
         };
         Delivery { failure: None, answers: vec![busy; batches] }
+    }
+
+    fn cut_off(&self) -> bool {
+        self.faulty && self.time < self.offline_until
     }
 
     /// True one time out of `out_of`, where this kind of fault is in this world and faults have not stopped.
@@ -360,14 +368,20 @@ impl World {
     }
 
     fn append(&mut self) {
-        let profile = self.random.below(self.profiles.len() as u64) as usize;
-        if self.faulty && self.holders[profile].is_some() {
+        if self.faulty {
+            let profile = self.any_profile();
             self.append_to(profile);
         }
         let after = self.random.below(1_500);
         if self.faulty {
             self.push(after, What::Append);
         }
+    }
+
+    /// A profile that is in use.
+    pub fn any_profile(&mut self) -> usize {
+        let used: Vec<usize> = (0..self.holders.len()).filter(|profile| self.holders[*profile].is_some()).collect();
+        used[self.random.below(used.len() as u64) as usize]
     }
 
     fn append_to(&mut self, profile: usize) {
@@ -381,7 +395,11 @@ impl World {
         let durability = if self.random.chance(1, 3) { Durability::Strict } else { Durability::Relaxed };
         let first = self.profiles[profile].append(partition, &names, durability);
         for (name, offset) in names.into_iter().zip(first..) {
-            self.broker.places.insert(name, Place { profile, partition, offset });
+            let place = Place { profile, partition, offset };
+            if self.broker.sent.contains_key(&place) {
+                self.violations.push(format!("reused: {name} has the offset of what was sent before"));
+            }
+            self.broker.places.insert(name, place);
         }
         let (tp, end) = (self.profiles[profile].tp(partition), first + count as i64);
         for page in 0..self.owners.len() {

@@ -111,13 +111,14 @@ describe('a page', () => {
   })
 
   test('bundled by Vite runs in Chromium', async () => {
-    await build({
-      root: installed.folder,
-      configFile: false,
-      logLevel: 'warn',
-      build: { outDir: 'vite-dist' },
-    })
+    await bundleWithVite('index.html')
     expect(await served(installed.folder, 'vite-dist', resultIn)).toEqual(ROUND_TRIP)
+  })
+
+  test('that brings the wasm by its address runs in Chromium', async () => {
+    await bundleWithVite('slim.html')
+    const look = (url: string) => resultIn(`${url}slim.html`)
+    expect(await served(installed.folder, 'vite-dist', look)).toEqual(['slim'])
   })
 
   test("served by Vite's development server runs in Chromium", async () => {

@@ -34,7 +34,8 @@ async function load(): Promise<typeof import('classic-level')> {
 }
 
 function explained(error: unknown, folder: string): Error {
-  const cause = error instanceof Error ? (error.cause as { code?: string; message?: string } | undefined) : undefined
+  const cause =
+    error instanceof Error ? (error.cause as { code?: string; message?: string } | undefined) : undefined
   const reason =
     cause?.code === 'LEVEL_LOCKED'
       ? 'another process has it open, and a log belongs to one collector'
@@ -90,7 +91,11 @@ class DiskStore implements Store {
   }
 
   /** What deletes a range: the rows that are there, and those that the same transaction puts there. */
-  private async deletions(from: Uint8Array, to: Uint8Array, earlier: readonly Operation[]): Promise<Operation[]> {
+  private async deletions(
+    from: Uint8Array,
+    to: Uint8Array,
+    earlier: readonly Operation[],
+  ): Promise<Operation[]> {
     if (compareBytes(from, to) >= 0) return []
     const stored = await this.database.keys({ gte: from, lt: to }).all()
     const inside = ({ key }: Operation) => compareBytes(from, key) <= 0 && compareBytes(key, to) < 0

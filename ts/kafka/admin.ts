@@ -8,10 +8,11 @@ import {
   KafkaJSProtocolError,
 } from './errors.ts'
 import { Emitter, type InstrumentationEvent, type RemoveListener } from './events.ts'
-import type { Shared } from './kafka.ts'
 import type { Logger } from './logger.ts'
 import type { NodeHandle } from './node.ts'
 import { type PartitionMetadata, partitionMetadata } from './partitioners.ts'
+import type { Connection, Shared } from './shared.ts'
+import { validateNewTopics, validateTopic, validateTopicNames } from './validate.ts'
 
 /** A topic to create. */
 export interface TopicConfig {
@@ -38,6 +39,12 @@ export interface TopicMetadata {
   partitions: PartitionMetadata[]
 }
 
+/** What a group has committed in the partitions of a topic. */
+export interface GroupOffsets {
+  topic: string
+  partitions: { partition: number; offset: string; metadata: string | null }[]
+}
+
 const EVENTS = {
   CONNECT: 'admin.connect',
   DISCONNECT: 'admin.disconnect',
@@ -54,18 +61,21 @@ export class Admin {
   readonly events: AdminEvents = EVENTS
   private readonly log: Logger
   private readonly emitter: Emitter
-  private connection: { node: NodeHandle; release: () => void } | undefined
+  private connection: Connection | undefined
 
+  /** @internal */
   constructor(private readonly shared: Shared) {
     this.log = shared.logger.namespace('Admin')
     this.emitter = new Emitter('admin', EVENTS, this.log)
   }
 
+  /** Opens the log. */
   async connect(): Promise<void> {
     await this.node().call(() => undefined)
     this.emitter.emit(EVENTS.CONNECT, null)
   }
 
+  /** Lets go of the log. */
   async disconnect(): Promise<void> {
     this.connection?.release()
     this.connection = undefined
@@ -85,7 +95,7 @@ export class Admin {
     waitForLeaders?: boolean
     timeout?: number
   }): Promise<boolean> {
-    validateTopics(topics)
+    validateNewTopics(topics)
     const wanted = topics.map(({ topic, numPartitions = 1, configEntries = [] }) => ({
       topic,
       numPartitions: numPartitions === -1 ? 1 : numPartitions,
@@ -97,29 +107,23 @@ export class Admin {
       try {
         await this.node().call((node) => node.createTopic(topic, validateOnly))
       } catch (thrown) {
-        const { type, code, message, retriable, kind } = fromNative(thrown)
-        if (type === 'TOPIC_ALREADY_EXISTS') {
-          created = false
-          continue
-        }
-        const named = { ...(type === undefined ? {} : { type }), ...(code === undefined ? {} : { code }) }
-        errors.push(new KafkaJSCreateTopicError(message, topic.topic, { ...named, retriable, kind }))
+        const error = fromNative(thrown)
+        if (error.type === 'TOPIC_ALREADY_EXISTS') created = false
+        else errors.push(new KafkaJSCreateTopicError(error, topic.topic, detailsOf(error)))
       }
     }
     if (errors.length > 0) throw new KafkaJSAggregateError('Topic creation errors', errors)
     return created
   }
 
+  /** The names of all topics. */
   async listTopics(): Promise<string[]> {
     return (await this.describe()).map(({ name }) => name)
   }
 
   /** Deletes topics with their records. */
   async deleteTopics({ topics }: { topics: string[]; timeout?: number }): Promise<void> {
-    if (!Array.isArray(topics)) throw new KafkaJSNonRetriableError(`Invalid topics array ${topics}`)
-    if (topics.some((topic) => typeof topic !== 'string')) {
-      throw new KafkaJSNonRetriableError('Invalid topics array, the names must be a valid string')
-    }
+    validateTopicNames(topics)
     for (const topic of topics) await this.node().call((node) => node.deleteTopic(topic))
   }
 
@@ -134,11 +138,16 @@ export class Admin {
         const found = known.get(name)
         if (found !== undefined) return { name, partitions: partitionMetadata(found.partitions) }
         const message = 'This server does not host this topic-partition'
-        throw new KafkaJSProtocolError(message, { retriable: false, type: 'UNKNOWN_TOPIC_OR_PARTITION', code: 3 })
+        throw new KafkaJSProtocolError(message, {
+          retriable: false,
+          type: 'UNKNOWN_TOPIC_OR_PARTITION',
+          code: 3,
+        })
       }),
     }
   }
 
+  /** Both ends of each partition. */
   async fetchTopicOffsets(topic: string): Promise<TopicOffsets[]> {
     validateTopic(topic)
     type Ends = { partition: number; low: string; high: string }
@@ -162,34 +171,39 @@ export class Admin {
     return Promise.all(partitions.map(find))
   }
 
-  /** What a group has committed; '-1' where it has nothing. `__forwarder` is the group of every forwarder. */
-  async fetchOffsets({
-    groupId,
-    topics,
-  }: {
-    groupId: string
-    topics?: string[]
-  }): Promise<{ topic: string; partitions: { partition: number; offset: string; metadata: string | null }[] }[]> {
-    if (typeof groupId !== 'string' || groupId === '') throw new KafkaJSNonRetriableError(`Invalid groupId ${groupId}`)
-    const names = topics ?? (await this.listTopics())
-    const read = async (topic: string) => {
-      const found = (await this.node().call((node) => node.fetchOffsets(groupId, topic))) as PartitionOffset[]
-      const partitions = found.map(({ partition, offset, metadata }) => ({
-        partition,
-        offset,
-        metadata: metadata ?? null,
-      }))
-      return { topic, partitions }
+  /**
+   * What a group has committed in these topics, '-1' where it has nothing; without `topics`, in all where it has.
+   * `__forwarder` is the group of every forwarder.
+   */
+  async fetchOffsets({ groupId, topics }: { groupId: string; topics?: string[] }): Promise<GroupOffsets[]> {
+    if (typeof groupId !== 'string' || groupId === '') {
+      throw new KafkaJSNonRetriableError(`Invalid groupId ${groupId}`)
     }
-    return Promise.all(names.map(read))
+    const names = topics ?? (await this.listTopics())
+    for (const topic of names) validateTopic(topic)
+    const read = async (topic: string): Promise<GroupOffsets> => {
+      const found = (await this.node().call((node) => node.fetchOffsets(groupId, topic))) as PartitionOffset[]
+      return { topic, partitions: found.map(({ metadata = null, ...rest }) => ({ ...rest, metadata })) }
+    }
+    const offsets = await Promise.all(names.map(read))
+    const committed = ({ partitions }: GroupOffsets) => partitions.some(({ offset }) => offset !== '-1')
+    return topics === undefined ? offsets.filter(committed) : offsets
   }
 
-  on<Payload = unknown>(name: string, listener: (event: InstrumentationEvent<Payload>) => unknown): RemoveListener {
+  /** Hears of an event; answers what stops that. */
+  on<Payload = unknown>(
+    name: string,
+    listener: (event: InstrumentationEvent<Payload>) => unknown,
+  ): RemoveListener {
     return this.emitter.on(name, listener)
   }
 
   logger(): Logger {
     return this.log
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.disconnect()
   }
 
   private async describe(): Promise<TopicDescription[]> {
@@ -202,35 +216,6 @@ export class Admin {
   }
 }
 
-function validateTopic(topic: unknown): void {
-  if (typeof topic !== 'string' || topic === '') throw new KafkaJSNonRetriableError(`Invalid topic ${topic}`)
-}
-
-function validateTopics(topics: TopicConfig[]): void {
-  if (!Array.isArray(topics)) throw new KafkaJSNonRetriableError(`Invalid topics array ${topics}`)
-  if (topics.some(({ topic }) => typeof topic !== 'string')) {
-    throw new KafkaJSNonRetriableError('Invalid topics array, the topic names have to be a valid string')
-  }
-  if (new Set(topics.map(({ topic }) => topic)).size < topics.length) {
-    const message = 'Invalid topics array, it cannot have multiple entries for the same topic'
-    throw new KafkaJSNonRetriableError(message)
-  }
-  for (const { topic, configEntries } of topics) {
-    if (configEntries !== undefined) validateEntries(topic, configEntries)
-  }
-}
-
-function validateEntries(topic: string, entries: unknown): void {
-  const invalid = `Invalid configEntries for topic "${topic}"`
-  if (!Array.isArray(entries)) throw new KafkaJSNonRetriableError(`${invalid}, must be an array`)
-  for (const [index, entry] of entries.entries()) {
-    if (typeof entry !== 'object' || entry === null) {
-      throw new KafkaJSNonRetriableError(`${invalid}. Entry ${index} must be an object`)
-    }
-    for (const property of ['value', 'name']) {
-      if (typeof (entry as Record<string, unknown>)[property] !== 'string') {
-        throw new KafkaJSNonRetriableError(`${invalid}. Entry ${index} must have a valid "${property}" property`)
-      }
-    }
-  }
+function detailsOf({ type, code, kind, retriable }: KafkaJSError): ErrorDetails {
+  return { kind, retriable, ...(type === undefined ? {} : { type }), ...(code === undefined ? {} : { code }) }
 }

@@ -1,8 +1,8 @@
-import type { NodeEvent } from '../native/types.ts'
-import type { Sink } from '../native/types.ts'
+import type { NodeEvent, Sink } from '../native/types.ts'
 import { KafkaJSNonRetriableError } from './errors.ts'
-import type { Shared } from './kafka.ts'
-import type { NodeHandle } from './node.ts'
+import { Listeners, type RemoveListener } from './events.ts'
+import type { Connection, Shared } from './shared.ts'
+import { validateTopic } from './validate.ts'
 
 /** What `kafka.forward` is given. */
 export interface ForwardConfig {
@@ -11,7 +11,7 @@ export interface ForwardConfig {
   sink: Sink
   /** How long a batch that is not full may wait for more, in milliseconds. Default 250. */
   lingerMs?: number
-  /** The most bytes of a batch. Default 1 MiB less what the envelope takes. */
+  /** The most bytes of a batch. Default 1,000,000: with its envelope it fits into a megabyte. */
   bytesMax?: number
 }
 
@@ -20,91 +20,112 @@ export interface ForwarderEvents {
   /** Everything before `committed` has arrived. */
   delivered: { topic: string; partition: number; committed: string }
   /** A request failed; the same bytes go again. */
-  backoff: { topic: string; error: { code: string; message: string; retriable: boolean }; attempts: number; retryInMs: number }
+  backoff: {
+    topic: string
+    error: { code: string; message: string; retriable: boolean }
+    /** How often it has failed since something was delivered. */
+    attempts: number
+    retryInMs: number
+  }
   /** Records before `until` may arrive twice, and carry `hw-uncertain`. */
   uncertain: { topic: string; partition: number; until: string }
   /** The collector keeps these records apart: it can never take them. */
   deadLettered: { topic: string; partition: number; first: string; last: string }
-  /** A partition cannot be forwarded until somebody has a look. */
+  /** A partition, or the whole topic where it is -1, cannot be forwarded until somebody has a look. */
   stuck: { topic: string; partition: number; code: string; message: string }
   /** The topic has more partitions here than at the sink. */
   partitionsDiffer: { topic: string; local: number; remote: number }
 }
 
-type Listener<Name extends keyof ForwarderEvents> = (event: ForwarderEvents[Name]) => void
+const PREFIX = 'forwarder.'
 
 /** Delivers one topic, while it is this tab's turn; another tab's forwarder takes over when this one goes. */
 export class Forwarder {
-  private readonly listeners = new Map<string, Set<(event: never) => void>>()
+  private readonly listeners: Listeners<ForwarderEvents>
+  private readonly stopped = new AbortController()
   private attempts = 0
-  private unlisten: () => void
   private id = -1
+  private unlisten: () => void
 
   private constructor(
     readonly topic: string,
-    private readonly connection: { node: NodeHandle; release: () => void },
+    shared: Shared,
+    private readonly connection: Connection,
   ) {
+    this.listeners = new Listeners(shared.logger.namespace('Forwarder'))
     this.unlisten = connection.node.onEvent((event) => this.heard(event))
   }
 
   /** @internal */
   static async start(shared: Shared, config: ForwardConfig): Promise<Forwarder> {
     const { topic, sink, lingerMs = 250, bytesMax = 1_000_000 } = config
-    if (typeof topic !== 'string' || topic === '') throw new KafkaJSNonRetriableError('Invalid topic')
-    if (typeof sink?.deliver !== 'function') {
+    validateTopic(topic)
+    if (typeof sink?.deliver !== 'function' || typeof sink.id !== 'string') {
       throw new KafkaJSNonRetriableError('Invalid sink: use collectorSink, httpSink or functionSink')
     }
-    const connection = shared.connect()
-    const forwarder = new Forwarder(topic, connection)
+    const forwarder = new Forwarder(topic, shared, shared.connect())
     const options = { topic, sink: sink.id, bytesMax, lingerMs, decode: sink.decode ?? false }
+    const { signal } = forwarder.stopped
     try {
-      forwarder.id = await connection.node.forward(options, (batches, keepalive) => sink.deliver(batches, { keepalive }))
+      forwarder.id = await forwarder.connection.node.forward(options, (batches, keepalive) =>
+        sink.deliver(batches, { keepalive, signal }),
+      )
     } catch (error) {
-      forwarder.unlisten()
-      connection.release()
+      forwarder.end()
       throw error
     }
     return forwarder
   }
 
   /** Hears of an event of this forwarder; answers what stops that. */
-  on<Name extends keyof ForwarderEvents>(name: Name, listener: Listener<Name>): () => void {
-    const listeners = this.listeners.get(name) ?? new Set()
-    this.listeners.set(name, listeners)
-    listeners.add(listener)
-    return () => listeners.delete(listener)
+  on<Name extends keyof ForwarderEvents>(
+    name: Name,
+    listener: (event: ForwarderEvents[Name]) => unknown,
+  ): RemoveListener {
+    return this.listeners.on(name, listener)
   }
 
   /** Does not wait for the rest of a backoff. */
   retryNow(): void {
-    this.connection.node.open?.online()
+    this.connection.node.tell((node) => node.online())
   }
 
   /** Stops forwarding in this tab. What is not delivered stays in the log. */
   async stop(): Promise<void> {
-    this.unlisten()
-    await this.connection.node.stopForward(this.id)
-    this.connection.release()
+    if (this.stopped.signal.aborted) return
+    this.stopped.abort()
+    try {
+      await this.connection.node.stopForward(this.id)
+    } finally {
+      this.end()
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }
 
+  private end(): void {
+    this.unlisten()
+    this.connection.release()
+  }
+
   private heard(event: NodeEvent): void {
-    if (!event.type.startsWith('forwarder.') || event['topic'] !== this.topic) return
+    if (!event.type.startsWith(PREFIX) || event['topic'] !== this.topic) return
     const { type, forwarder: _, ...fields } = event
     if (type === 'forwarder.retrying') {
       this.attempts += 1
       const { topic, code, message, retriable, waitMs } = fields
-      const error = { code, message, retriable }
-      return this.tell('backoff', { topic, error, attempts: this.attempts, retryInMs: waitMs })
+      const backoff = {
+        topic,
+        error: { code, message, retriable },
+        attempts: this.attempts,
+        retryInMs: waitMs,
+      }
+      this.listeners.tell('backoff', backoff as ForwarderEvents['backoff'])
+      return
     }
     if (type === 'forwarder.delivered') this.attempts = 0
-    this.tell(type.slice('forwarder.'.length), fields)
-  }
-
-  private tell(name: string, event: unknown): void {
-    for (const listener of [...(this.listeners.get(name) ?? [])]) listener(event as never)
+    this.listeners.tell(type.slice(PREFIX.length) as keyof ForwarderEvents, fields as never)
   }
 }

@@ -130,21 +130,25 @@ export class Kafka {
     switch (event.type) {
       case 'storage.degraded':
         logger.warn(`The log is in memory only, and will not outlive the page: ${message}`)
-        return this.listeners.tell('storage', { state: 'degraded', message })
+        this.listeners.tell('storage', { state: 'degraded', message })
+        break
       case 'storage.blocked':
         logger.warn('Another tab holds an older database open: the log waits until that tab is closed')
-        return this.listeners.tell('storage', { state: 'blocked', message })
+        this.listeners.tell('storage', { state: 'blocked', message })
+        break
       case 'storage.recovered':
         logger.info('The log is stored again')
-        return this.listeners.tell('storage', { state: 'recovered', message })
+        this.listeners.tell('storage', { state: 'recovered', message })
+        break
       case 'log.trimmed':
-        return this.listeners.tell('trimmed', fieldsOf(event))
+        this.listeners.tell('trimmed', fieldsOf(event))
+        break
       case 'log.lost':
-        logger.error(`Records that were sent with acks 0 were not stored: ${message}`)
-        return this.listeners.tell('lost', { message })
+        this.listeners.tell('lost', { message })
+        break
       case 'panic':
         logger.error(`headwater stopped by a defect, and opens the log again: ${message}`)
-        return this.listeners.tell('panic', { message })
+        this.listeners.tell('panic', { message })
     }
   }
 }

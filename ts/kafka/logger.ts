@@ -48,12 +48,14 @@ export function createLogger(level: LogLevel, creator: LogCreator): Logger {
   const write = creator(level)
   const under = (namespace: string, first: LogLevel): Logger => {
     let threshold = first
-    const log = (wanted: LogLevel) => (message: string, extra: object = {}) => {
-      if (wanted > threshold) return
-      const label = LABELS[wanted] ?? ''
-      const timestamp = new Date().toISOString()
-      write({ namespace, level: wanted, label, log: { timestamp, logger: 'headwater', message, ...extra } })
-    }
+    const log =
+      (wanted: LogLevel) =>
+      (message: string, extra: object = {}) => {
+        if (wanted > threshold) return
+        const label = LABELS[wanted] ?? ''
+        const timestamp = new Date().toISOString()
+        write({ namespace, level: wanted, label, log: { timestamp, logger: 'headwater', message, ...extra } })
+      }
     return {
       info: log(logLevel.INFO),
       error: log(logLevel.ERROR),

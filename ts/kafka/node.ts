@@ -40,8 +40,8 @@ export class NodeHandle implements Host {
   private panics: number[] = []
   private degraded: NodeEvent | undefined
   private unwatch: (() => void) | undefined
-  /** A node whose log is in memory, closed, and kept because the log lives no longer than it. */
-  private kept: Node | undefined
+  /** A closed node whose log is in memory, kept because the log lives no longer than it. */
+  private kept: Node[] = []
 
   constructor(private readonly options: OpenOptions) {}
 
@@ -97,7 +97,7 @@ export class NodeHandle implements Host {
     this.forwardings.clear()
     this.running?.tell((node) => {
       node.close()
-      if (node.storage() === 'memory') this.kept = node
+      if (node.storage() === 'memory') this.kept.push(node)
     })
     this.running = undefined
     this.opening = undefined
@@ -137,11 +137,14 @@ export class NodeHandle implements Host {
       const node = await running.glue.Node.open(this.options, this)
       if (!wanted()) {
         node.close()
-        throw new KafkaJSError('The log was closed while it was being opened', { retriable: false, kind: 'Closed' })
+        throw new KafkaJSError('The log was closed while it was being opened', {
+          retriable: false,
+          kind: 'Closed',
+        })
       }
       const started = new RunningNode(node, running, (reason) => this.lost(started, reason))
       this.running = started
-      this.kept = undefined
+      this.kept = []
       this.unwatch ??= watchPage((change) => {
         this.tell((open) => open[change]())
         this.event({ type: `page.${change}` })
@@ -158,7 +161,14 @@ export class NodeHandle implements Host {
       .run((node) => node.forward(id, options))
       .catch((error: unknown) => {
         const { message, type: code } = fromNative(error)
-        this.event({ type: 'forwarder.stuck', forwarder: id, topic: options.topic, partition: -1, code, message })
+        this.event({
+          type: 'forwarder.stuck',
+          forwarder: id,
+          topic: options.topic,
+          partition: -1,
+          code,
+          message,
+        })
       })
   }
 

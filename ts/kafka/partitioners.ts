@@ -1,4 +1,4 @@
-import { murmur2 } from '../native/murmur2.ts'
+import { partitionForKey } from '../native/murmur2.ts'
 import type { Message } from './producer.ts'
 
 /** A partition, as a partitioner sees it. */
@@ -26,14 +26,14 @@ export type CreatePartitioner = () => Partitioner
 /** Explicit partition, else the key's murmur2 as Java's client has it, else in turn. */
 export const DefaultPartitioner: CreatePartitioner = () => {
   const turns = new Map<string, number>()
-  return ({ topic, partitionMetadata, message }) => {
-    if (message.partition !== undefined && message.partition !== null) return message.partition
-    const count = partitionMetadata.length
-    if (message.key !== undefined && message.key !== null) return (murmur2(message.key) & 0x7fffffff) % count
+  return ({ topic, partitionMetadata, message: { partition, key } }) => {
+    if (partition !== undefined && partition !== null) return partition
+    if (key !== undefined && key !== null) return partitionForKey(key, partitionMetadata.length)
     const available = partitionMetadata.filter(({ leader }) => leader >= 0)
-    const turn = turns.get(topic) ?? Math.floor(Math.random() * 2 ** 30)
+    const candidates = available.length > 0 ? available : partitionMetadata
+    const turn = turns.get(topic) ?? Math.floor(Math.random() * candidates.length)
     turns.set(topic, turn + 1)
-    return available[turn % Math.max(1, available.length)]?.partitionId ?? 0
+    return candidates[turn % candidates.length]?.partitionId ?? 0
   }
 }
 

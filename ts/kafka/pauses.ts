@@ -1,4 +1,4 @@
-import type { TopicPartitions } from './consumer.ts'
+import type { TopicPartitions } from './consuming.ts'
 
 interface Place {
   topic: string

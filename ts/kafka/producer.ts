@@ -3,7 +3,12 @@ import { fromNative, KafkaJSError, KafkaJSNonRetriableError, KafkaJSNotImplement
 import { Emitter, type InstrumentationEvent, type RemoveListener } from './events.ts'
 import type { Logger } from './logger.ts'
 import type { NodeHandle } from './node.ts'
-import { type CreatePartitioner, DefaultPartitioner, type Partitioner, partitionMetadata } from './partitioners.ts'
+import {
+  type CreatePartitioner,
+  DefaultPartitioner,
+  type Partitioner,
+  partitionMetadata,
+} from './partitioners.ts'
 import type { RetryOptions } from './retry.ts'
 import type { Connection, Shared } from './shared.ts'
 import { validateMessages } from './validate.ts'
@@ -118,7 +123,8 @@ export class Producer {
     this.emitter = new Emitter('producer', EVENTS, this.log)
     const partitioner = config.createPartitioner
     // The log itself chooses as the default partitioner does, under the partition count at the time of the append.
-    this.partitioner = partitioner === undefined || partitioner === DefaultPartitioner ? undefined : partitioner()
+    this.partitioner =
+      partitioner === undefined || partitioner === DefaultPartitioner ? undefined : partitioner()
     this.create = config.allowAutoTopicCreation ?? true
   }
 
@@ -160,11 +166,13 @@ export class Producer {
     topicMessages = [],
   }: ProducerBatch): Promise<RecordMetadata[]> {
     if (this.config.idempotent === true && acks !== -1) {
-      const message = "Not requiring ack for all messages invalidates the idempotent producer's EoS guarantees"
+      const message =
+        "Not requiring ack for all messages invalidates the idempotent producer's EoS guarantees"
       throw new KafkaJSNonRetriableError(message)
     }
     for (const { topic, messages } of topicMessages) validateMessages(topic, messages)
-    if (compression > GZIP) throw new KafkaJSNotImplemented('Snappy, LZ4 and ZSTD are not in this version of headwater')
+    if (compression > GZIP)
+      throw new KafkaJSNotImplemented('Snappy, LZ4 and ZSTD are not in this version of headwater')
     const node = this.connected()
     const byTopic = new Map<string, Message[]>()
     for (const { topic, messages } of topicMessages) {
@@ -224,7 +232,9 @@ export class Producer {
     })
     if (acks !== 0) return describe(topic, await sending)
     sending.catch((error: unknown) => {
-      this.log.error(`Records that were sent with acks 0 were not stored: ${fromNative(error).message}`, { topic })
+      this.log.error(`Records that were sent with acks 0 were not stored: ${fromNative(error).message}`, {
+        topic,
+      })
     })
     return []
   }

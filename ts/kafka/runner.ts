@@ -1,231 +1,299 @@
-import type { Consumer as NativeConsumer } from '../generated/page-bindings.js'
-import { type KafkaMessage, messageAt, offsetAt } from '../native/messages.ts'
+import { messageAt, offsetAt } from '../native/messages.ts'
 import type { Fetched } from '../native/types.ts'
+import { uuid } from '../native/uuid.ts'
 import type {
+  ConsumerEvents,
   ConsumerRunConfig,
-  EventName,
   TopicPartitionOffsetAndMetadata,
   TopicPartitions,
-} from './consumer.ts'
-import { fromNative, type KafkaJSError, KafkaJSNumberOfRetriesExceeded } from './errors.ts'
+} from './consuming.ts'
+import { fromNative, KafkaJSError, KafkaJSNumberOfRetriesExceeded } from './errors.ts'
+import { type Handled, Handler } from './handler.ts'
 import type { Logger } from './logger.ts'
 import type { NodeHandle } from './node.ts'
 import { Pauses } from './pauses.ts'
 import { type RetryOptions, retryTime } from './retry.ts'
+import type { Member } from './running.ts'
+import { Waits } from './waits.ts'
 
 /** What a runner works with. */
 export interface RunnerOptions {
   node: NodeHandle
+  clientId: string
   groupId: string
   subscriptions: ReadonlyMap<string, boolean>
   bytesMax: number
+  heartbeatInterval: number
   retry: Required<RetryOptions>
   config: ConsumerRunConfig
-  emit: (name: EventName, payload: unknown) => void
+  emit: (name: keyof ConsumerEvents, payload: unknown) => void
   log: Logger
   /** The runner has given up. */
   crashed: () => void
 }
 
+interface Place {
+  topic: string
+  partition: number
+}
+
 /** One `run` of a consumer: joins, fetches, handles, commits, until it is stopped or crashes for good. */
 export class Runner {
-  private native: NativeConsumer | undefined
+  private member: Member | undefined
+  private joined = false
   private stopping = false
-  private loop: Promise<void> = Promise.resolve()
-  /** Wakes whoever waits for time to pass. */
-  private hurry: () => void = () => undefined
+  private ended: Promise<void> = Promise.resolve()
+  private readonly waits = new Waits()
   private readonly pauses = new Pauses()
-  /** Counts seeks; a batch that was asked for before the last seek of its partition is stale. */
-  private seeks = 0
-  private readonly lastSeek = new Map<string, number>()
-  private readonly early: { topic: string; partition: number; offset: bigint }[] = []
+  private readonly handler: Handler
+  /** Counts what makes fetched records stale: seeks by partition, and losses of the group under `*`. */
+  private readonly turns = new Map<string, number>()
+  /** Seeks from before there was a member to tell. */
+  private early: (Place & { offset: bigint })[] = []
+  private readonly memberId: string
+  private generation = 0
   private uncommitted = 0
   private committedAt = Date.now()
-  private readonly memberId = `${Math.random().toString(36).slice(2)}`
+  private heartbeatAt = 0
 
-  constructor(private readonly options: RunnerOptions) {}
+  constructor(private readonly options: RunnerOptions) {
+    this.memberId = `${options.clientId}-${uuid()}`
+    this.handler = new Handler(options, this.waits, {
+      pause: (place) => this.pause([{ topic: place.topic, partitions: [place.partition] }]),
+      resume: (place) => this.resume([{ topic: place.topic, partitions: [place.partition] }]),
+      heartbeat: () => this.heartbeat(),
+      failed: () => this.commitAfterFailure(),
+    })
+  }
 
-  /** Resolves when the group has been joined; the work goes on by itself. */
-  async start(): Promise<void> {
-    const joined = this.join()
-    this.loop = joined.then(() => this.work())
-    this.loop.catch(() => undefined)
-    await joined
+  /** Resolves when the group was joined for the first time, or when that will not be. */
+  start(): Promise<void> {
+    const unlisten = this.options.node.onEvent(({ type }) => {
+      // The group was given up: another tab goes on from what was committed.
+      if (type === 'page.suspend') this.turn('*')
+    })
+    return new Promise((resolve) => {
+      this.ended = this.live(resolve).finally(() => {
+        unlisten()
+        resolve()
+      })
+    })
   }
 
   async stop(): Promise<void> {
     this.stopping = true
-    this.hurry()
-    this.native?.wake()
-    // A wait for the group ends at once; a handler that runs is waited for.
-    if (!this.joined) this.native?.leave()
-    await this.loop.catch(() => undefined)
-    await this.leave()
+    this.waits.end()
+    this.member?.tell((native) => {
+      native.wake()
+      // A wait for the group ends at once; a handler that runs is waited for.
+      if (!this.joined) native.leave()
+    })
+    await this.ended
   }
 
   async commit(offsets: TopicPartitionOffsetAndMetadata[]): Promise<void> {
-    const wanted = offsets.map(({ topic, partition, offset, metadata }) => ({
-      topic,
-      partition,
-      offset: String(offset),
-      metadata: metadata ?? undefined,
-    }))
-    await this.commitNative(wanted)
+    if (!this.joined) throw new KafkaJSError('The consumer waits for its group still', { retriable: true })
+    await this.commitOffsets(
+      offsets.map(({ topic, partition, offset, metadata }) => ({
+        topic,
+        partition: Number(partition),
+        offset: String(offset),
+        metadata: metadata ?? undefined,
+      })),
+    )
   }
 
   seek(topic: string, partition: number, offset: bigint): void {
-    this.seeks += 1
-    this.lastSeek.set(`${topic}/${partition}`, this.seeks)
-    if (this.native === undefined) this.early.push({ topic, partition, offset })
-    else this.native.seek(topic, partition, offset)
+    this.turn(key({ topic, partition }))
+    if (this.member === undefined) this.early.push({ topic, partition, offset })
+    this.member?.tell((native) => {
+      // What a waiting fetch brought from now on would look stale.
+      native.wake()
+      native.seek(topic, partition, offset)
+    })
   }
 
   pause(topics: TopicPartitions[]): void {
-    for (const { topic, partition } of this.pauses.pause(topics)) this.native?.pause(topic, partition)
+    const places = this.pauses.pause(topics)
+    this.member?.tell((native) => {
+      for (const { topic, partition } of places) native.pause(topic, partition)
+    })
   }
 
   resume(topics: TopicPartitions[]): void {
-    for (const { topic, partition } of this.pauses.resume(topics)) this.native?.resume(topic, partition)
+    const places = this.pauses.resume(topics)
+    this.member?.tell((native) => {
+      for (const { topic, partition } of places) native.resume(topic, partition)
+    })
   }
 
   paused(): { topic: string; partitions: number[] }[] {
     return this.pauses.list()
   }
 
-  private joined = false
+  private async live(joined: () => void): Promise<void> {
+    for (;;) {
+      const error = await this.session(joined)
+      if (error === undefined || !(await this.crash(error))) return
+    }
+  }
+
+  /** Works until it is stopped, or until an error that trying again does not cure. */
+  private async session(joined: () => void): Promise<KafkaJSError | undefined> {
+    const { retry, log, groupId } = this.options
+    for (let failures = 0; !this.stopping; ) {
+      try {
+        await this.join()
+        joined()
+        while (!this.stopping) {
+          await this.step()
+          failures = 0
+        }
+        await this.commitHandled()
+      } catch (thrown) {
+        const error = fromNative(thrown)
+        if (this.stopping) log.debug(`Stopped although: ${error.message}`, { groupId })
+        else if (failures === retry.retries || !isPassing(error)) return error
+        else {
+          failures += 1
+          const wait = retryTime(retry, failures)
+          log.warn(`The consumer joins its group again: ${error.message}`, {
+            groupId,
+            retryCount: failures,
+            wait,
+          })
+          await this.waits.sleep(wait)
+        }
+      } finally {
+        this.leave()
+      }
+    }
+    return undefined
+  }
 
   private async join(): Promise<void> {
-    const { node, groupId, subscriptions, emit } = this.options
+    const { node, groupId, subscriptions, emit, log } = this.options
     const start = Date.now()
-    await node.call(async (open) => {
-      const native = open.consumer(groupId)
-      this.native = native
+    const member = await node.member(groupId)
+    this.member = member
+    if (this.stopping) return
+    const early = this.early
+    this.early = []
+    await member.run((native) => {
       for (const [topic, fromBeginning] of subscriptions) native.subscribe(topic, fromBeginning)
-      for (const { topic, partition, offset } of this.early.splice(0)) native.seek(topic, partition, offset)
-      if (this.stopping) return
-      await native.join()
-      this.joined = true
+      for (const { topic, partition, offset } of early) native.seek(topic, partition, offset)
+      return native.join()
     })
+    this.joined = true
+    this.generation += 1
     const memberAssignment: Record<string, number[]> = {}
     for (const topic of subscriptions.keys()) {
       const count = await node.call((open) => open.partitions(topic, true))
       memberAssignment[topic] = Array.from({ length: count }, (_, partition) => partition)
     }
-    for (const { topic, partition } of this.pauses.assigned(memberAssignment)) this.native?.pause(topic, partition)
+    const paused = this.pauses.assigned(memberAssignment)
+    member.tell((native) => {
+      for (const { topic, partition } of paused) native.pause(topic, partition)
+    })
     const { memberId } = this
-    const payload = { groupId, memberId, leaderId: memberId, isLeader: true, groupProtocol: 'RoundRobinAssigner' }
-    emit('GROUP_JOIN', { ...payload, duration: Date.now() - start, memberAssignment })
-  }
-
-  private async work(): Promise<void> {
-    let failures = 0
-    while (!this.stopping) {
-      try {
-        await this.step()
-        failures = 0
-      } catch (thrown) {
-        const error = thrown instanceof KafkaJSNumberOfRetriesExceeded ? thrown : fromNative(thrown)
-        failures += 1
-        if (error.retriable && failures <= this.options.retry.retries && !this.stopping) {
-          await this.recover(failures)
-          continue
-        }
-        await this.crash(error)
-        return
-      }
+    const group = {
+      groupId,
+      memberId,
+      leaderId: memberId,
+      isLeader: true,
+      groupProtocol: 'RoundRobinAssigner',
     }
+    const payload = { ...group, memberAssignment, duration: Date.now() - start }
+    emit('GROUP_JOIN', payload)
+    log.info('Consumer has joined the group', payload)
   }
 
-  /** Storage or the wasm failed: join again, from what was committed. */
-  private async recover(failures: number): Promise<void> {
-    await this.sleep(retryTime(this.options.retry, failures))
-    if (this.stopping) return
-    this.release()
-    await this.join()
-  }
-
+  /** One fetch, and what it brings. */
   private async step(): Promise<void> {
-    const { node, bytesMax, config, emit } = this.options
-    const native = this.native
-    if (native === undefined) return
-    const asked = this.seeks
+    const { bytesMax, config, emit } = this.options
+    const { member } = this
+    if (member === undefined) return
+    // Nobody handles what would be read.
+    if (config.eachMessage === undefined) return this.waits.sleep()
+    const turns = new Map(this.turns)
     emit('FETCH_START', { nodeId: 0 })
     const start = Date.now()
-    const fetched = (await node.call(() => native.fetch(bytesMax))) as Fetched | undefined
+    const fetched = (await member.run((native) => native.fetch(bytesMax))) as Fetched | undefined
     emit('FETCH', { numberOfBatches: fetched === undefined ? 0 : 1, duration: Date.now() - start, nodeId: 0 })
     if (fetched === undefined || this.stopping) return
     const batch = describe(fetched)
     emit('START_BATCH_PROCESS', batch)
     const began = Date.now()
-    await this.handle(native, fetched, asked)
+    await this.handle(member, fetched, (place) => this.isStale(place, turns))
     emit('END_BATCH_PROCESS', { ...batch, duration: Date.now() - began })
-    if (config.autoCommit ?? true) await this.commitNative(undefined)
+    await this.commitHandled()
+    this.heartbeat()
   }
 
-  private async handle(native: NativeConsumer, fetched: Fetched, asked: number): Promise<void> {
-    const { topic, partition } = fetched
-    const place = `${topic}/${partition}`
-    for (let index = 0; index < fetched.count; index++) {
-      if (this.stopping || (this.lastSeek.get(place) ?? 0) > asked) return
+  private async handle(member: Member, fetched: Fetched, isStale: (place: Place) => boolean): Promise<void> {
+    const { topic, partition, count } = fetched
+    for (let index = 0; index < count && !this.stopping && !isStale(fetched); index++) {
       const offset = offsetAt(fetched, index)
-      if (this.pauses.has(topic, partition)) {
-        // What was fetched and not handled is read again when the partition is resumed.
-        native.seek(topic, partition, offset)
-        return
-      }
-      const message = messageAt(fetched, index)
-      const handled = await this.handleWithRetries(topic, partition, message)
-      if (!handled) return
-      if ((this.lastSeek.get(place) ?? 0) > asked) return
-      native.resolve(topic, partition, offset + 1n)
+      const giveBack = () => member.tell((native) => native.seek(topic, partition, offset))
+      // What was fetched and not handled is read again when the partition is resumed.
+      if (this.pauses.has(topic, partition)) return giveBack()
+      const outOfTurn = () => isStale(fetched) || this.pauses.has(topic, partition)
+      const handled: Handled = await this.handler.handle(
+        { topic, partition },
+        messageAt(fetched, index),
+        outOfTurn,
+      )
+      if (isStale(fetched)) return
+      if (handled === 'failed') return this.stopping ? undefined : giveBack()
+      member.tell((native) => native.resolve(topic, partition, offset + 1n))
       this.uncommitted += 1
-      if (this.commitIsDue()) await this.commitNative(undefined)
+      this.heartbeat()
+      if (this.commitIsDue()) await this.commitHandled()
     }
   }
 
-  /** False where the consumer was stopped before the handler succeeded. */
-  private async handleWithRetries(topic: string, partition: number, message: KafkaMessage): Promise<boolean> {
-    const { retry, config, log } = this.options
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const pause = () => {
-          this.pause([{ topic, partitions: [partition] }])
-          return () => this.resume([{ topic, partitions: [partition] }])
-        }
-        await config.eachMessage?.({ topic, partition, message, heartbeat: async () => undefined, pause })
-        return true
-      } catch (thrown) {
-        const error = thrown instanceof Error ? thrown : new Error(String(thrown))
-        const { offset } = message
-        log.error(`Error when calling eachMessage: ${error.message}`, { topic, partition, offset, error: error.stack })
-        if (config.autoCommit ?? true) await this.commitNative(undefined)
-        const final = (thrown as Partial<KafkaJSError>).retriable === false
-        if (attempt > retry.retries || final) {
-          const details = { retryCount: attempt - 1, retryTime: retryTime(retry, attempt), cause: error }
-          throw new KafkaJSNumberOfRetriesExceeded(error.message, details)
-        }
-        await this.sleep(retryTime(retry, attempt))
-        if (this.stopping) return false
-      }
-    }
+  private isStale(place: Place, turns: ReadonlyMap<string, number>): boolean {
+    return ['*', key(place)].some((name) => this.turns.get(name) !== turns.get(name))
+  }
+
+  private turn(name: string): void {
+    this.turns.set(name, (this.turns.get(name) ?? 0) + 1)
+  }
+
+  private heartbeat(): void {
+    const { emit, groupId, heartbeatInterval } = this.options
+    if (!this.joined || Date.now() - this.heartbeatAt < heartbeatInterval) return
+    this.heartbeatAt = Date.now()
+    emit('HEARTBEAT', { groupId, memberId: this.memberId, groupGenerationId: this.generation })
   }
 
   private commitIsDue(): boolean {
-    const { autoCommit = true, autoCommitInterval, autoCommitThreshold } = this.options.config
-    if (!autoCommit) return false
+    const { autoCommitInterval, autoCommitThreshold } = this.options.config
     const byCount = typeof autoCommitThreshold === 'number' && this.uncommitted >= autoCommitThreshold
-    const byTime = typeof autoCommitInterval === 'number' && Date.now() - this.committedAt >= autoCommitInterval
+    const byTime =
+      typeof autoCommitInterval === 'number' && Date.now() - this.committedAt >= autoCommitInterval
     return byCount || byTime
   }
 
-  private async commitNative(
-    offsets: { topic: string; partition: number; offset: string; metadata: string | undefined }[] | undefined,
-  ): Promise<void> {
-    const { node, groupId, emit } = this.options
-    const native = this.native
-    if (native === undefined) return
-    type Committed = { topic: string; partition: number; offset: string }[]
-    const committed = (await node.call(() => native.commit(offsets))) as Committed
+  private async commitHandled(): Promise<void> {
+    if (this.joined && (this.options.config.autoCommit ?? true)) await this.commitOffsets(undefined)
+  }
+
+  /** A handler has failed: what it had done before is not to be done again, and its error is the one that counts. */
+  private async commitAfterFailure(): Promise<void> {
+    try {
+      await this.commitHandled()
+    } catch (error) {
+      this.options.log.warn(`Offsets were not committed: ${fromNative(error).message}`)
+    }
+  }
+
+  private async commitOffsets(offsets: object[] | undefined): Promise<void> {
+    const { groupId, emit } = this.options
+    if (this.member === undefined) return
+    const committed = (await this.member.run((native) => native.commit(offsets))) as (Place & {
+      offset: string
+    })[]
     this.uncommitted = 0
     this.committedAt = Date.now()
     if (committed.length === 0) return
@@ -233,71 +301,76 @@ export class Runner {
     for (const { topic, partition, offset } of committed) {
       topics.set(topic, [...(topics.get(topic) ?? []), { partition, offset }])
     }
-    const list = [...topics].map(([topic, partitions]) => ({ topic, partitions }))
-    emit('COMMIT_OFFSETS', { groupId, memberId: this.memberId, groupGenerationId: 0, topics: list })
-  }
-
-  private async crash(error: KafkaJSError): Promise<void> {
-    const { retry, emit, log, groupId } = this.options
-    await this.leave().catch(() => undefined)
-    const byHandler = error instanceof KafkaJSNumberOfRetriesExceeded
-    const cause = error.cause as Partial<KafkaJSError> | undefined
-    const may = (byHandler && cause?.retriable !== false) || error.retriable
-    const restart = may && (await retry.restartOnFailure(error).catch(() => true))
-    log.error(`Crash: ${error.name}: ${error.message}`, { groupId, restart })
-    emit('CRASH', { error, groupId, restart })
-    if (!restart || this.stopping) {
-      this.options.crashed()
-      return
-    }
-    await this.sleep(byHandler ? error.retryTime : retry.initialRetryTime)
-    if (this.stopping) return
-    await this.join()
-    return this.work()
-  }
-
-  private async leave(): Promise<void> {
-    try {
-      if (this.joined && (this.options.config.autoCommit ?? true)) await this.commitNative(undefined)
-    } finally {
-      this.release()
-    }
-  }
-
-  private release(): void {
-    const native = this.native
-    this.native = undefined
-    this.joined = false
-    try {
-      native?.leave()
-    } catch {
-      // Its instance trapped: the lock went with it.
-    }
-  }
-
-  private sleep(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, milliseconds)
-      this.hurry = () => {
-        clearTimeout(timer)
-        resolve()
-      }
+    emit('COMMIT_OFFSETS', {
+      groupId,
+      memberId: this.memberId,
+      groupGenerationId: this.generation,
+      topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
     })
+  }
+
+  /** Says so; true where the consumer is to begin again. */
+  private async crash(error: KafkaJSError): Promise<boolean> {
+    const { retry, emit, log, groupId } = this.options
+    const exceeded = error instanceof KafkaJSNumberOfRetriesExceeded ? error : undefined
+    log.error(`Crash: ${error.name}: ${error.message}`, {
+      groupId,
+      retryCount: exceeded?.retryCount,
+      stack: error.stack,
+    })
+    emit('STOP', null)
+    emit('DISCONNECT', null)
+    const restart = (exceeded !== undefined || error.retriable) && (await this.mayRestart(error))
+    emit('CRASH', { error, groupId, restart })
+    if (restart && !this.stopping) {
+      const wait = exceeded?.retryTime ?? retry.initialRetryTime
+      log.error(`Restarting the consumer in ${wait}ms`, { groupId, retryTime: wait })
+      await this.waits.sleep(wait)
+      if (!this.stopping) return true
+    }
+    this.options.crashed()
+    return false
+  }
+
+  private async mayRestart(error: KafkaJSError): Promise<boolean> {
+    try {
+      return await this.options.retry.restartOnFailure(error)
+    } catch (thrown) {
+      const { message } = fromNative(thrown)
+      this.options.log.error(`restartOnFailure failed, so the consumer restarts: ${message}`)
+      return true
+    }
+  }
+
+  private leave(): void {
+    this.member?.tell((native) => native.leave())
+    this.member = undefined
+    this.joined = false
   }
 }
 
+/** True for errors that joining again may cure: a storage that fails at times, a group that was lost. */
+function isPassing(error: KafkaJSError): boolean {
+  return error.retriable || error.kind === 'Closed' || error.kind === 'Fenced'
+}
+
+function key({ topic, partition }: Place): string {
+  return `${topic}/${partition}`
+}
+
+/** What the events say of a batch. */
 function describe(fetched: Fetched): object {
   const { topic, partition, highWatermark, count } = fetched
+  const first = count === 0 ? undefined : offsetAt(fetched, 0)
   const last = count === 0 ? highWatermark - 1n : offsetAt(fetched, count - 1)
-  const first = count === 0 ? null : offsetAt(fetched, 0)
   return {
     topic,
     partition,
     highWatermark: String(highWatermark),
     offsetLag: String(highWatermark - 1n - last),
-    offsetLagLow: first === null ? '0' : String(highWatermark - 1n - first),
+    offsetLagLow: first === undefined ? '0' : String(highWatermark - 1n - first),
     batchSize: count,
-    firstOffset: first === null ? null : String(first),
+    firstOffset: first === undefined ? null : String(first),
     lastOffset: String(last),
   }
 }

@@ -40,7 +40,9 @@ function validateHeaders(topic: string, headers: unknown): void {
 }
 
 function isBytes(value: unknown): boolean {
-  return typeof value === 'string' || value === null || value instanceof Uint8Array
+  if (typeof value === 'string' || value === null) return true
+  // Bytes of another realm, such as a frame's or a test runner's, are bytes too.
+  return Object.prototype.toString.call(value) === '[object Uint8Array]'
 }
 
 function invalid(topic: string, what: string, wanted: string, given: unknown): KafkaJSNonRetriableError {
@@ -50,7 +52,10 @@ function invalid(topic: string, what: string, wanted: string, given: unknown): K
 }
 
 /** The topics of a subscription, checked. */
-export function validateSubscription(subscription: { topics?: unknown; topic?: unknown }): (string | RegExp)[] {
+export function validateSubscription(subscription: {
+  topics?: unknown
+  topic?: unknown
+}): (string | RegExp)[] {
   const { topics, topic } = Object(subscription) as { topics?: unknown; topic?: unknown }
   if (!topic && !topics) throw new KafkaJSNonRetriableError('Missing required argument "topics"')
   if (topics !== undefined && topics !== null && !Array.isArray(topics)) {
@@ -68,6 +73,47 @@ export function validateSubscription(subscription: { topics?: unknown; topic?: u
 /** Checks a topic's name where it names one that exists. */
 export function validateTopic(topic: unknown): void {
   if (typeof topic !== 'string' || topic === '') throw new KafkaJSNonRetriableError(`Invalid topic ${topic}`)
+}
+
+/** Checks what `deleteTopics` is given. */
+export function validateTopicNames(topics: unknown): void {
+  if (!Array.isArray(topics)) throw new KafkaJSNonRetriableError(`Invalid topics array ${topics}`)
+  if (topics.some((topic) => typeof topic !== 'string')) {
+    throw new KafkaJSNonRetriableError('Invalid topics array, the names must be a valid string')
+  }
+}
+
+/** Checks what `createTopics` is given. */
+export function validateNewTopics(topics: unknown): void {
+  if (!Array.isArray(topics)) throw new KafkaJSNonRetriableError(`Invalid topics array ${topics}`)
+  const names = topics.map((topic: unknown) => (Object(topic) as { topic?: unknown }).topic)
+  if (names.some((name) => typeof name !== 'string')) {
+    throw new KafkaJSNonRetriableError('Invalid topics array, the topic names have to be a valid string')
+  }
+  if (new Set(names).size < names.length) {
+    const message = 'Invalid topics array, it cannot have multiple entries for the same topic'
+    throw new KafkaJSNonRetriableError(message)
+  }
+  for (const { topic, configEntries } of topics as { topic: string; configEntries?: unknown }[]) {
+    if (configEntries !== undefined && configEntries !== null) validateEntries(topic, configEntries)
+  }
+}
+
+function validateEntries(topic: string, entries: unknown): void {
+  const invalid = `Invalid configEntries for topic "${topic}"`
+  if (!Array.isArray(entries)) throw new KafkaJSNonRetriableError(`${invalid}, must be an array`)
+  for (const [index, entry] of entries.entries()) {
+    if (typeof entry !== 'object' || entry === null) {
+      throw new KafkaJSNonRetriableError(`${invalid}. Entry ${index} must be an object`)
+    }
+    for (const property of ['value', 'name']) {
+      if (typeof (entry as Record<string, unknown>)[property] !== 'string') {
+        throw new KafkaJSNonRetriableError(
+          `${invalid}. Entry ${index} must have a valid "${property}" property`,
+        )
+      }
+    }
+  }
 }
 
 /** Checks what `commitOffsets` is given. */
@@ -100,7 +146,7 @@ export function validatePartitions(verb: 'pause' | 'resume', topics: unknown[]):
     if (typeof topic !== 'string' || topic === '') {
       throw new KafkaJSNonRetriableError(`Invalid topic ${topic || entry}`)
     }
-    const wrong = partitions !== undefined && (!Array.isArray(partitions) || partitions.some(Number.isNaN))
+    const wrong = partitions !== undefined && !(Array.isArray(partitions) && partitions.every(isNumeric))
     if (wrong) {
       const message = `Array of valid partitions required to ${verb} specific partitions instead of ${partitions}`
       throw new KafkaJSNonRetriableError(message)
@@ -110,9 +156,13 @@ export function validatePartitions(verb: 'pause' | 'resume', topics: unknown[]):
 
 function validatePlace(topic: unknown, partition: unknown): void {
   validateTopic(topic)
-  if (typeof partition !== 'number' || Number.isNaN(partition)) {
+  if (!isNumeric(partition)) {
     throw new KafkaJSNonRetriableError(`Invalid partition, expected a number received ${partition}`)
   }
+}
+
+function isNumeric(value: unknown): boolean {
+  return value !== undefined && value !== null && !Number.isNaN(Number(value))
 }
 
 function long(offset: unknown): bigint {

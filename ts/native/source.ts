@@ -70,5 +70,10 @@ async function compileResponse(response: Response): Promise<WebAssembly.Module> 
 
 function unavailable(message: string, retriable: boolean, cause?: unknown): NativeError {
   const error = new Error(message, cause === undefined ? {} : { cause })
-  return Object.assign(error, { kind: 'Unavailable', code: 'WASM_UNAVAILABLE', number: 1100, retriable } as const)
+  return Object.assign(error, {
+    kind: 'Unavailable',
+    code: 'WASM_UNAVAILABLE',
+    number: 1100,
+    retriable,
+  } as const)
 }

@@ -47,7 +47,15 @@ function encode(batches: WireBatch[], writeKey: string): Uint8Array {
   return body
 }
 
-function describe({ topic, partition, partitions, bytes, uncertain, signature, signedAt }: WireBatch): object {
+function describe({
+  topic,
+  partition,
+  partitions,
+  bytes,
+  uncertain,
+  signature,
+  signedAt,
+}: WireBatch): object {
   const signed = signature.length > 0 ? { signature: toBase64Url(signature), signedAt } : {}
   return { topic, partition, partitions, bytes: bytes.byteLength, uncertain, ...signed }
 }

@@ -30,7 +30,9 @@ export function httpSink(target: string | URL | HttpSinkOptions): Sink {
     async deliver(batches, { keepalive, signal }) {
       const body = JSON.stringify({ records: batches.flatMap(recordsOf).map(readable) })
       const { ok, error, retryAfterMs } = await post({ url, body, headers, keepalive, signal, fetch })
-      return ok ? { answers: batches.map(() => ({ result: 'accepted' })) } : { answers: [], error, retryAfterMs }
+      return ok
+        ? { answers: batches.map(() => ({ result: 'accepted' })) }
+        : { answers: [], error, retryAfterMs }
     },
   }
 }

@@ -1,0 +1,34 @@
+use super::{Acks, ConsumerId, ForwarderId};
+use crate::client::producer::CallId;
+
+/// Who wants to know a topic, and what for.
+pub(super) enum Want {
+    Send(PendingSend),
+    Describe { call: CallId, create: bool },
+    Bounds(CallId),
+    Committed { call: CallId, group: String },
+    OffsetAt { call: CallId, partition: i32, timestamp: i64 },
+    Trim { call: CallId, partition: i32, before: Option<i64> },
+    Join { consumer: ConsumerId, create: bool },
+    Forward(ForwarderId),
+}
+
+impl Want {
+    /// True where the topic may be created for it.
+    pub(super) fn create(&self) -> bool {
+        match self {
+            Self::Send(send) => send.create,
+            Self::Describe { create, .. } | Self::Join { create, .. } => *create,
+            Self::Forward(_) => true,
+            Self::Bounds(_) | Self::Committed { .. } | Self::OffsetAt { .. } | Self::Trim { .. } => false,
+        }
+    }
+}
+
+/// A send on its way to the producer.
+pub(super) struct PendingSend {
+    pub(super) call: CallId,
+    pub(super) frames: Vec<u8>,
+    pub(super) acks: Acks,
+    pub(super) create: bool,
+}

@@ -1,0 +1,30 @@
+/** Waits that somebody else can end. */
+export class Waits {
+  private readonly waiting = new Set<() => void>()
+  private ended = false
+
+  /** True after the end. */
+  get over(): boolean {
+    return this.ended
+  }
+
+  /** Waits so long, or until the end. */
+  sleep(milliseconds?: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.ended) return resolve()
+      const timer = milliseconds === undefined ? undefined : setTimeout(() => wake(), milliseconds)
+      const wake = () => {
+        clearTimeout(timer)
+        this.waiting.delete(wake)
+        resolve()
+      }
+      this.waiting.add(wake)
+    })
+  }
+
+  /** Ends every wait, and those to come. */
+  end(): void {
+    this.ended = true
+    for (const wake of [...this.waiting]) wake()
+  }
+}
