@@ -2,6 +2,8 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "forwarder/answers.rs"]
+mod answers;
 #[path = "forwarder/broker.rs"]
 mod broker;
 #[path = "forwarder/disk.rs"]
@@ -10,6 +12,10 @@ mod disk;
 mod faults;
 #[path = "forwarder/profile.rs"]
 mod profile;
+#[path = "forwarder/rig.rs"]
+mod rig;
+#[path = "forwarder/sending.rs"]
+mod sending;
 #[path = "forwarder/simulation.rs"]
 mod simulation;
 #[path = "forwarder/world.rs"]

@@ -80,7 +80,7 @@ impl Origin {
 
     fn call(&mut self, node: usize, call: Call) -> u64 {
         self.calls += 1;
-        self.handle(node, Input::Call(self.calls, call));
+        self.handle(node, Input::Calls(vec![(self.calls, call)]));
         self.calls
     }
 

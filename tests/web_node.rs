@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use headwater::platform::memory::{MemoryLog, MemoryStorage};
-use headwater::platform::web::{BroadcastBus, PageClock, WebLocks, open, seed};
+use headwater::platform::web::{BroadcastBus, PageClock, PageLocks, open, seed};
 use headwater::platform::{Bus, Clock, Locks, StorageEvent};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -78,7 +78,7 @@ async fn channels_work_and_do_not_keep_the_process_alive() {
 
 #[wasm_bindgen_test]
 async fn a_lock_is_granted_with_or_without_the_platforms_own() {
-    let (one, other) = (WebLocks::open("node"), WebLocks::open("node"));
+    let (one, other) = (PageLocks::open("node"), PageLocks::open("node"));
     let held = one.acquire("a").await.unwrap();
     drop(held);
     assert!(other.acquire("a").await.is_ok());

@@ -10,8 +10,8 @@ use crate::log::ops::Bounds;
 pub enum Input {
     /// Time has passed.
     Tick,
-    /// The application wants an answer.
-    Call(CallId, Call),
+    /// The application asks for things; the sends among them share a transaction.
+    Calls(Vec<(CallId, Call)>),
     /// The application tells a consumer something.
     Consumer(ConsumerId, Command),
     /// A transaction has ended.

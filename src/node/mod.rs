@@ -87,7 +87,7 @@ impl Node {
         self.now = now;
         match input {
             Input::Tick => self.tick(),
-            Input::Call(call, what) => self.call(call, what),
+            Input::Calls(calls) => calls.into_iter().for_each(|(call, what)| self.call(call, what)),
             Input::Consumer(id, command) => self.command(id, command),
             Input::Stored(ticket, result) => self.stored(ticket, result),
             Input::Message(message) => self.message(message),

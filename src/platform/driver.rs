@@ -58,6 +58,19 @@ pub struct Driver<P: Platform> {
     closed: Cell<bool>,
 }
 
+/// A call that was made.
+pub struct Asked(oneshot::Receiver<Result<Answer, Error>>);
+
+impl Asked {
+    /// Its answer.
+    ///
+    /// # Errors
+    /// The node's own, and [`Code::NodeClosed`] after [`Driver::close`].
+    pub async fn answer(self) -> Result<Answer, Error> {
+        self.0.await.unwrap_or_else(|_| Err(closed()))
+    }
+}
+
 enum Held<P: Platform> {
     Waiting(AbortHandle),
     Held { _guard: <P::Locks as Locks>::Guard },
@@ -88,12 +101,29 @@ impl<P: Platform> Driver<P> {
     /// # Errors
     /// The node's own, and [`Code::NodeClosed`] after [`Driver::close`].
     pub fn call(self: &Rc<Self>, call: Call) -> impl Future<Output = Result<Answer, Error>> + use<P> {
-        let id = self.calls.get() + 1;
-        self.calls.set(id);
-        let (sender, receiver) = oneshot::channel();
-        self.waiting.borrow_mut().insert(id, sender);
-        self.handle(Input::Call(id, call));
-        async move { receiver.await.unwrap_or_else(|_| Err(closed())) }
+        let asked = self.calls(vec![call]).pop();
+        async move {
+            match asked {
+                Some(asked) => asked.answer().await,
+                None => Err(closed()),
+            }
+        }
+    }
+
+    /// Asks the node several things at once: the sends among them share a transaction.
+    pub fn calls(self: &Rc<Self>, calls: Vec<Call>) -> Vec<Asked> {
+        let mut answers = Vec::with_capacity(calls.len());
+        let mut named = Vec::with_capacity(calls.len());
+        for call in calls {
+            let id = self.calls.get() + 1;
+            self.calls.set(id);
+            let (sender, receiver) = oneshot::channel();
+            self.waiting.borrow_mut().insert(id, sender);
+            answers.push(Asked(receiver));
+            named.push((id, call));
+        }
+        self.handle(Input::Calls(named));
+        answers
     }
 
     /// Tells a consumer something.
@@ -135,8 +165,8 @@ impl<P: Platform> Driver<P> {
 
     fn handle(self: &Rc<Self>, input: Input) {
         if self.closed.get() {
-            if let Input::Call(id, _) = input {
-                self.answer(id, Err(closed()));
+            if let Input::Calls(calls) = input {
+                calls.into_iter().for_each(|(id, _)| self.answer(id, Err(closed())));
             }
             return;
         }

@@ -5,6 +5,7 @@ pub mod driver;
 pub mod host;
 pub mod memory;
 mod ports;
+mod slot;
 #[cfg(target_arch = "wasm32")]
 pub mod web;
 

@@ -1,11 +1,13 @@
 use std::rc::Rc;
 
-use js_sys::{BigInt, Promise, Reflect};
+use js_sys::{Array, BigInt, Promise};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::page::{Committed, PageDriver, ask, nothing, object, unexpected};
+use super::fields::{array, integer_of, object, text, text_of};
+use super::page::{PageDriver, ask, nothing, unexpected};
 use super::{error, records};
+use crate::base::{Code, Error, Offset};
 use crate::client::consumer::{Records, Reset};
 use crate::node::{Answer, Call, Command, ConsumerId};
 
@@ -80,22 +82,37 @@ impl Consumer {
 
     /// Commits these offsets, or what was handled where there are none; answers what was committed.
     pub fn commit(&self, offsets: JsValue) -> Result<Promise, JsValue> {
-        let offsets: Option<Vec<Committed>> = object::read(offsets)?;
-        let offsets = match offsets {
-            Some(offsets) => {
-                let parsed: Result<Vec<_>, JsValue> = offsets.into_iter().map(Committed::parse).collect();
-                Some(parsed?)
-            }
-            None => None,
+        let offsets = if offsets.is_undefined() {
+            None
+        } else {
+            let offsets: Result<Vec<_>, _> =
+                Array::from(&offsets).iter().map(|each| read_offset(&each)).collect();
+            Some(offsets?)
         };
         Ok(ask(&self.driver, Call::Commit(self.id, offsets), |answer| match answer {
             Answer::Committed(committed) => {
-                let committed: Vec<Committed> = committed.into_iter().map(Committed::from).collect();
-                object::write(&committed)
+                Ok(array(committed.into_iter().map(|(topic, partition, offset)| {
+                    object(&[
+                        ("topic", topic.into()),
+                        ("partition", partition.into()),
+                        ("offset", offset.to_string().into()),
+                        ("metadata", JsValue::NULL),
+                    ])
+                })))
             }
             _ => Err(unexpected()),
         }))
     }
+}
+
+fn read_offset(committed: &JsValue) -> Result<(String, i32, Offset, Option<String>), JsValue> {
+    let offset = text_of(committed, "offset")?;
+    let offset = offset.parse().map_err(|_| {
+        let message = format!("Invalid offset, expected a long received {offset}");
+        error::to_js(&Error::new(Code::InvalidRequest, message))
+    })?;
+    let metadata = text(committed, "metadata");
+    Ok((text_of(committed, "topic")?, integer_of(committed, "partition")?, offset, metadata))
 }
 
 fn fetched(found: &Records) -> Result<JsValue, JsValue> {
@@ -109,9 +126,5 @@ fn fetched(found: &Records) -> Result<JsValue, JsValue> {
         ("index", index.numbers.into()),
         ("count", index.count.into()),
     ];
-    let fetched = js_sys::Object::new();
-    for (name, value) in fields {
-        Reflect::set(&fetched, &name.into(), &value)?;
-    }
-    Ok(fetched.into())
+    Ok(object(&fields).into())
 }

@@ -1,10 +1,11 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use js_sys::{Array, BigInt, Function, Object, Promise, Reflect, Uint8Array};
+use js_sys::{Array, BigInt, Function, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
+use super::fields::{flag, get, list, number, object, text};
 use super::records;
 use crate::base::Error;
 use crate::client::forwarder::{self, Answered, Delivery, Failure, Outcome, WireBatch};
@@ -30,7 +31,7 @@ impl Host {
     }
 
     fn method(&self, name: &str) -> Result<Function, JsValue> {
-        Reflect::get(&self.object, &name.into())?.dyn_into()
+        get(&self.object, name).dyn_into()
     }
 
     fn tell(&self, kind: &str, fields: &[(&str, JsValue)]) {
@@ -116,11 +117,10 @@ impl Host {
         match self.try_deliver(id, batches, keepalive).await {
             Ok(delivery) => delivery,
             Err(thrown) => {
-                let message =
-                    Reflect::get(&thrown, &"message".into()).ok().and_then(|message| message.as_string());
                 let failure = Failure {
                     code: "NETWORK_EXCEPTION".to_string(),
-                    message: message.unwrap_or_else(|| "the sink failed without a reason".to_string()),
+                    message: text(&thrown, "message")
+                        .unwrap_or_else(|| "the sink failed without a reason".to_string()),
                     retriable: true,
                     retry_after_ms: None,
                 };
@@ -136,18 +136,17 @@ impl Host {
         keepalive: bool,
     ) -> Result<Delivery, JsValue> {
         let decodes = self.decoding.borrow().contains(&id);
-        let list = Array::new();
+        let sent = Array::new();
         for batch in batches {
-            list.push(&wire(batch, decodes)?);
+            sent.push(&wire(batch, decodes)?);
         }
         let deliver = self.method("deliver")?;
         let promise: Promise =
-            deliver.call3(&self.object, &id.into(), &list, &keepalive.into())?.dyn_into()?;
+            deliver.call3(&self.object, &id.into(), &sent, &keepalive.into())?.dyn_into()?;
         let answer = JsFuture::from(promise).await?;
-        let answers: Array = Array::from(&Reflect::get(&answer, &"answers".into())?);
         Ok(Delivery {
-            failure: failure(&Reflect::get(&answer, &"error".into())?, &answer),
-            answers: answers.iter().map(|answer| answered(&answer)).collect(),
+            failure: failure(&get(&answer, "error"), &answer),
+            answers: list(&answer, "answers").iter().map(|answer| answered(&answer)).collect(),
         })
     }
 }
@@ -158,15 +157,6 @@ fn stuck(partition: i32, error: &Error) -> Vec<(&'static str, JsValue)> {
         ("code", error.code().name().into()),
         ("message", error.message().into()),
     ]
-}
-
-fn object(fields: &[(&str, JsValue)]) -> Object {
-    let object = Object::new();
-    for (name, value) in fields {
-        // A plain object takes any property.
-        let _ = Reflect::set(&object, &(*name).into(), value);
-    }
-    object
 }
 
 fn wire(batch: &WireBatch, decodes: bool) -> Result<JsValue, JsValue> {
@@ -196,14 +186,6 @@ fn wire(batch: &WireBatch, decodes: bool) -> Result<JsValue, JsValue> {
     Ok(js.into())
 }
 
-fn text(object: &JsValue, name: &str) -> Option<String> {
-    Reflect::get(object, &name.into()).ok().and_then(|value| value.as_string())
-}
-
-fn number(object: &JsValue, name: &str) -> Option<f64> {
-    Reflect::get(object, &name.into()).ok().and_then(|value| value.as_f64())
-}
-
 fn failure(error: &JsValue, answer: &JsValue) -> Option<Failure> {
     if !error.is_object() {
         return None;
@@ -211,7 +193,7 @@ fn failure(error: &JsValue, answer: &JsValue) -> Option<Failure> {
     Some(Failure {
         code: text(error, "code").unwrap_or_default(),
         message: text(error, "message").unwrap_or_default(),
-        retriable: Reflect::get(error, &"retriable".into()).ok().is_some_and(|value| value.is_truthy()),
+        retriable: flag(error, "retriable"),
         retry_after_ms: number(answer, "retryAfterMs").map(|wait| wait as u64),
     })
 }
@@ -229,13 +211,12 @@ fn answered(answer: &JsValue) -> Answered {
         // What this version does not know is tried again rather than taken for a success.
         _ => Outcome::Busy,
     };
-    let signature = Reflect::get(answer, &"signature".into()).ok().and_then(|value| value.dyn_into().ok());
+    let signature = get(answer, "signature").dyn_into().ok();
     let signature = signature.map(|bytes: Uint8Array| bytes.to_vec()).filter(|bytes| !bytes.is_empty());
-    let error = Reflect::get(answer, &"error".into()).unwrap_or(JsValue::UNDEFINED);
     Answered {
         outcome,
         partitions: number(answer, "partitions").map(|partitions| partitions as i32),
         signature: signature.zip(number(answer, "signedAt").map(|at| at as i64)),
-        failure: failure(&error, answer),
+        failure: failure(&get(answer, "error"), answer),
     }
 }

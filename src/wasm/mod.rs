@@ -6,6 +6,8 @@ mod collector;
 mod consumer;
 mod error;
 #[cfg(feature = "page")]
+mod fields;
+#[cfg(feature = "page")]
 mod host;
 #[cfg(feature = "page")]
 mod node;

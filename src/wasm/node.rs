@@ -1,16 +1,17 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use js_sys::{BigInt, BigInt64Array, Promise};
-use serde::{Deserialize, Serialize};
+use js_sys::{Array, BigInt, BigInt64Array, Object, Promise};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::consumer::Consumer;
 use super::error;
+use super::fields::{array, flag, integer_of, list, object, text_of};
 use super::host::Host;
-use super::page::{Page, PageDriver, ask, nothing, object, unexpected};
-use crate::base::TopicConfig;
+use super::page::{Page, PageDriver, ask, nothing, unexpected};
+use crate::base::{Error, TopicConfig};
+use crate::client::producer::Sent;
 use crate::log::TopicRow;
 use crate::node::{Acks, Answer, Call, ForwardOptions, ForwarderId, PageEvent};
 use crate::platform::driver::Driver;
@@ -23,71 +24,13 @@ pub struct Node {
     consumers: Cell<u32>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct OpenOptions {
-    name: String,
-    storage: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct NewTopic {
-    topic: String,
-    num_partitions: i32,
-    #[serde(default)]
-    config_entries: Vec<Entry>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Entry {
-    name: String,
-    value: String,
-    #[serde(default)]
-    is_default: bool,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct TopicDescription {
-    name: String,
-    partitions: i32,
-    config_entries: Vec<Entry>,
-    sink: Option<String>,
-}
-
-#[derive(Serialize)]
-struct PartitionOffsets {
-    partition: i32,
-    low: String,
-    high: String,
-}
-
-#[derive(Serialize)]
-struct PartitionOffset {
-    partition: i32,
-    offset: String,
-    metadata: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Forward {
-    topic: String,
-    sink: String,
-    bytes_max: u32,
-    linger_ms: u32,
-    decode: bool,
-}
-
 #[wasm_bindgen]
 impl Node {
     /// Opens the log of this name.
     pub async fn open(options: JsValue, host: JsValue) -> Result<Node, JsValue> {
-        let options: OpenOptions = object::read(options)?;
+        let name = text_of(&options, "name")?;
         let host = Rc::new(Host::new(host));
-        let memory = options.storage == "memory";
+        let memory = text_of(&options, "storage")? == "memory";
         let opened: Rc<RefCell<Weak<PageDriver>>> = Rc::default();
         let driver = Rc::clone(&opened);
         let events = Host::storage_events(&host, move || {
@@ -95,7 +38,7 @@ impl Node {
                 driver.reopened();
             }
         });
-        let parts = web::open(&options.name, memory, events).await;
+        let parts = web::open(&name, memory, events).await;
         let parts = parts.map_err(|failure| error::to_js(&failure))?;
         let page =
             Page { storage: parts.storage, bus: parts.bus, clock: parts.clock, locks: parts.locks, host };
@@ -125,10 +68,13 @@ impl Node {
     /// Creates a topic.
     #[wasm_bindgen(js_name = createTopic)]
     pub fn create_topic(&self, topic: JsValue, validate_only: bool) -> Result<Promise, JsValue> {
-        let topic: NewTopic = object::read(topic)?;
-        let entries = topic.config_entries.iter().map(|entry| (entry.name.as_str(), entry.value.as_str()));
+        let entries = list(&topic, "configEntries");
+        let entries: Result<Vec<_>, JsValue> =
+            entries.iter().map(|entry| Ok((text_of(&entry, "name")?, text_of(&entry, "value")?))).collect();
+        let entries = entries?;
+        let entries = entries.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let config = TopicConfig::from_entries(entries).map_err(|failure| error::to_js(&failure))?;
-        let (name, partitions) = (topic.topic, topic.num_partitions);
+        let (name, partitions) = (text_of(&topic, "topic")?, integer_of(&topic, "numPartitions")?);
         Ok(self.ask(Call::CreateTopic { name, partitions, config, validate_only }, nothing))
     }
 
@@ -136,11 +82,7 @@ impl Node {
     #[wasm_bindgen(js_name = listTopics)]
     pub fn list_topics(&self) -> Promise {
         self.ask(Call::ListTopics, |answer| match answer {
-            Answer::Topics(topics) => {
-                let topics: Vec<_> =
-                    topics.iter().map(|(name, row)| TopicDescription::new(name, row)).collect();
-                object::write(&topics)
-            }
+            Answer::Topics(topics) => Ok(array(topics.iter().map(|(name, row)| describe(name, row)))),
             _ => Err(unexpected()),
         })
     }
@@ -155,14 +97,13 @@ impl Node {
     #[wasm_bindgen(js_name = fetchTopicOffsets)]
     pub fn fetch_topic_offsets(&self, topic: String) -> Promise {
         self.ask(Call::ListBounds(topic), |answer| match answer {
-            Answer::Bounds(bounds) => {
-                let offsets = (0..).zip(&bounds).map(|(partition, bounds)| PartitionOffsets {
-                    partition,
-                    low: bounds.start.to_string(),
-                    high: bounds.end.to_string(),
-                });
-                object::write(&offsets.collect::<Vec<_>>())
-            }
+            Answer::Bounds(bounds) => Ok(array((0..).zip(&bounds).map(|(partition, bounds): (i32, _)| {
+                object(&[
+                    ("partition", partition.into()),
+                    ("low", bounds.start.to_string().into()),
+                    ("high", bounds.end.to_string().into()),
+                ])
+            }))),
             _ => Err(unexpected()),
         })
     }
@@ -184,11 +125,14 @@ impl Node {
     pub fn fetch_offsets(&self, group: String, topic: String) -> Promise {
         self.ask(Call::CommittedOffsets { group, topic }, |answer| match answer {
             Answer::CommittedOffsets(offsets) => {
-                let offsets = (0..).zip(offsets).map(|(partition, found)| {
+                Ok(array((0..).zip(offsets).map(|(partition, found): (i32, _)| {
                     let (offset, metadata) = found.unwrap_or((-1, None));
-                    PartitionOffset { partition, offset: offset.to_string(), metadata }
-                });
-                object::write(&offsets.collect::<Vec<_>>())
+                    object(&[
+                        ("partition", partition.into()),
+                        ("offset", offset.to_string().into()),
+                        ("metadata", metadata.into()),
+                    ])
+                })))
             }
             _ => Err(unexpected()),
         })
@@ -202,16 +146,24 @@ impl Node {
         })
     }
 
-    /// Appends framed records; answers a triple for each partition: partition, base offset, log start offset.
-    pub fn send(&self, topic: String, frames: &[u8], acks: i32, create: bool) -> Promise {
-        let call = Call::Send { topic, frames: frames.to_vec(), acks: Acks::from_number(acks), create };
-        self.ask(call, |answer| match answer {
-            Answer::Sent(sent) => {
-                let triples: Vec<i64> =
-                    sent.iter().flat_map(|sent| [i64::from(sent.partition), sent.base, sent.start]).collect();
-                Ok(BigInt64Array::from(triples.as_slice()).into())
+    /// Appends framed records of several calls; `ends` says where the frames of each call end. Answers one entry a
+    /// call, in order: its error, or its places, four numbers for each stored batch that its records went into:
+    /// partition, base offset, count, log start offset.
+    pub fn send(&self, topic: String, frames: &[u8], ends: &[u32], acks: i32, create: bool) -> Promise {
+        let mut start = 0;
+        let calls = ends.iter().map(|end| {
+            let end = *end as usize;
+            let frames = frames.get(start..end).unwrap_or_default().to_vec();
+            start = end;
+            Call::Send { topic: topic.clone(), frames, acks: Acks::from_number(acks), create }
+        });
+        let asked = self.driver.calls(calls.collect());
+        wasm_bindgen_futures::future_to_promise(async move {
+            let answers = Array::new();
+            for call in asked {
+                answers.push(&places(call.answer().await));
             }
-            _ => Err(unexpected()),
+            Ok(answers.into())
         })
     }
 
@@ -228,11 +180,14 @@ impl Node {
 
     /// Forwards a topic to the sink that the host knows by `id`.
     pub fn forward(&self, id: ForwarderId, options: JsValue) -> Result<Promise, JsValue> {
-        let Forward { topic, sink, bytes_max, linger_ms, decode } = object::read(options)?;
-        self.driver.platform().host.decodes(id, decode);
-        let options =
-            ForwardOptions { topic, sink, bytes_max: bytes_max as usize, linger_ms: u64::from(linger_ms) };
-        Ok(self.ask(Call::Forward(id, options), nothing))
+        self.driver.platform().host.decodes(id, flag(&options, "decode"));
+        let forward = ForwardOptions {
+            topic: text_of(&options, "topic")?,
+            sink: text_of(&options, "sink")?,
+            bytes_max: integer_of(&options, "bytesMax")?.unsigned_abs() as usize,
+            linger_ms: u64::from(integer_of(&options, "lingerMs")?.unsigned_abs()),
+        };
+        Ok(self.ask(Call::Forward(id, forward), nothing))
     }
 
     /// Stops forwarding.
@@ -273,6 +228,19 @@ impl Node {
     }
 }
 
+fn places(answer: Result<Answer, Error>) -> JsValue {
+    match answer {
+        Ok(Answer::Sent(sent)) => {
+            let place =
+                |sent: &Sent| [i64::from(sent.partition), sent.base, i64::from(sent.count), sent.start];
+            let places: Vec<i64> = sent.iter().flat_map(place).collect();
+            BigInt64Array::from(places.as_slice()).into()
+        }
+        Ok(_) => unexpected(),
+        Err(failure) => error::to_js(&failure),
+    }
+}
+
 fn offset(answer: Answer) -> Result<JsValue, JsValue> {
     match answer {
         Answer::Offset(offset) => Ok(BigInt::from(offset).into()),
@@ -280,18 +248,14 @@ fn offset(answer: Answer) -> Result<JsValue, JsValue> {
     }
 }
 
-impl TopicDescription {
-    fn new(name: &str, row: &TopicRow) -> Self {
-        let entries = row.config.entries().into_iter().map(|(name, value, is_default)| Entry {
-            name: name.to_string(),
-            value,
-            is_default,
-        });
-        Self {
-            name: name.to_string(),
-            partitions: row.partitions,
-            config_entries: entries.collect(),
-            sink: row.sink.clone(),
-        }
-    }
+fn describe(name: &str, row: &TopicRow) -> Object {
+    let entries = row.config.entries().into_iter().map(|(name, value, is_default)| {
+        object(&[("name", name.into()), ("value", value.into()), ("isDefault", is_default.into())])
+    });
+    object(&[
+        ("name", name.into()),
+        ("partitions", row.partitions.into()),
+        ("configEntries", array(entries)),
+        ("sink", row.sink.clone().into()),
+    ])
 }

@@ -2,11 +2,10 @@ use std::future::Future;
 use std::rc::Rc;
 
 use js_sys::Promise;
-use serde::{Deserialize, Serialize};
 use wasm_bindgen::JsValue;
 
 use super::{error, host::Host};
-use crate::base::{Code, Error, Offset};
+use crate::base::{Code, Error};
 use crate::client::forwarder::{Delivery, WireBatch};
 use crate::node::{Answer, Call, Event, ForwarderId};
 use crate::platform::driver::{Driver, Platform};
@@ -62,57 +61,6 @@ impl Platform for Page {
 
     fn event(&self, event: Event) {
         self.host.event(&event);
-    }
-}
-
-/// Plain objects over the boundary, for configuration and descriptions, never for records.
-pub(super) mod object {
-    use serde::Serialize;
-    use serde::de::DeserializeOwned;
-    use wasm_bindgen::JsValue;
-
-    use super::error;
-    use crate::base::{Code, Error};
-
-    /// The value of a plain object.
-    pub(in crate::wasm) fn read<T: DeserializeOwned>(value: JsValue) -> Result<T, JsValue> {
-        serde_wasm_bindgen::from_value(value).map_err(|failure| refuse(&failure))
-    }
-
-    /// A plain object of the value.
-    pub(in crate::wasm) fn write<T: Serialize + ?Sized>(value: &T) -> Result<JsValue, JsValue> {
-        serde_wasm_bindgen::to_value(value).map_err(|failure| refuse(&failure))
-    }
-
-    fn refuse(failure: &serde_wasm_bindgen::Error) -> JsValue {
-        let message = format!("an argument has another shape than its type says: {failure}");
-        error::to_js(&Error::new(Code::InvalidRequest, message))
-    }
-}
-
-/// One committed offset, as the application writes and reads it.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Committed {
-    topic: String,
-    partition: i32,
-    offset: String,
-    #[serde(default)]
-    metadata: Option<String>,
-}
-
-impl Committed {
-    pub(super) fn parse(self) -> Result<(String, i32, Offset, Option<String>), JsValue> {
-        let offset = self.offset.parse().map_err(|_| {
-            let message = format!("Invalid offset, expected a long received {}", self.offset);
-            error::to_js(&Error::new(Code::InvalidRequest, message))
-        })?;
-        Ok((self.topic, self.partition, offset, self.metadata))
-    }
-}
-
-impl From<(String, i32, Offset)> for Committed {
-    fn from((topic, partition, offset): (String, i32, Offset)) -> Self {
-        Self { topic, partition, offset: offset.to_string(), metadata: None }
     }
 }
 

@@ -123,6 +123,53 @@ proptest! {
 }
 
 #[test]
+fn headers_that_contradict_themselves_are_refused() {
+    let sample = Sample { gap: 1, timestamp: 0, key: None, value: None, headers: Vec::new() };
+    let whole = batch(BatchOptions::default(), &[sample]);
+    let changed = |at: usize, field: &[u8]| {
+        let mut bytes = whole.clone();
+        bytes[at..at + field.len()].copy_from_slice(field);
+        let crc = crc32c(&bytes[21..]);
+        bytes[17..21].copy_from_slice(&crc.to_be_bytes());
+        bytes
+    };
+    assert!(check(&changed(0, &[1])).is_ok(), "the log may give it any offset");
+    let lies: [(&str, Vec<u8>); 6] = [
+        ("an offset after the last there is", changed(0, &i64::MAX.to_be_bytes())),
+        ("a length shorter than a header", changed(8, &48_i32.to_be_bytes())),
+        ("a length beyond the end", changed(8, &60_i32.to_be_bytes())),
+        ("an older format", changed(MAGIC_AT, &[1])),
+        ("a last offset before the first", changed(23, &(-1_i32).to_be_bytes())),
+        ("a negative count", changed(COUNT_AT, &(-1_i32).to_be_bytes())),
+    ];
+    for (what, bytes) in lies {
+        assert_eq!(check(&bytes).map_err(|error| error.code()), Err(Code::CorruptMessage), "{what}");
+        let readers = [records(&bytes).err(), decompressed(&bytes, &Codecs).err()];
+        assert!(readers.iter().all(Option::is_some), "{what}");
+    }
+}
+
+#[test]
+fn what_is_no_batch_is_known_before_it_is_whole() {
+    let start =
+        |length: i32, magic: &[u8]| [&[0; 8], length.to_be_bytes().as_slice(), &[0; 4], magic].concat();
+    let first =
+        |bytes: &[u8]| Batches::new(bytes).next().map(|batch| batch.map_err(|error| error.code()).is_ok());
+    assert_eq!(first(&start(14, &[])), None, "it may become one");
+    assert_eq!(first(&start(14, &[2])), None, "it may become one");
+    assert_eq!(first(&start(i32::MAX, &[2])), None, "it may become one");
+    assert_eq!(first(&start(13, &[])[..11]), None, "the length is not there yet");
+    assert_eq!(first(&start(13, &[])[..12]), Some(false));
+    assert_eq!(first(&start(-1, &[2])), Some(false));
+    assert_eq!(first(&start(100, &[3])), Some(false));
+    assert_eq!(first(&start(100, &[255])), Some(false));
+    let twice =
+        [batch(BatchOptions::default(), &[]), start(-1, &[2]), batch(BatchOptions::default(), &[])].concat();
+    let found: Vec<bool> = Batches::new(&twice).map(|batch| batch.is_ok()).collect();
+    assert_eq!(found, [true, false], "nothing is read after an error");
+}
+
+#[test]
 fn counts_and_lengths_that_lie_are_refused() {
     // A record of nothing: length, attributes, time, offset, no key, no value, no headers.
     let record = [12, 0, 0, 0, 1, 1, 0];
@@ -150,6 +197,13 @@ fn counts_and_lengths_that_lie_are_refused() {
             read(&with(count, bytes)).map_err(|error| error.code()),
             Err(Code::CorruptMessage),
             "{what}"
+        );
+    }
+    for headers in [1, 2, 254, 255] {
+        let bytes = with(1, &[12, 0, 0, 0, 1, 1, headers]);
+        assert!(
+            records(&bytes).unwrap().next().unwrap().is_err(),
+            "seen before anyone reserves room for headers"
         );
     }
     let twice = [record, record].concat();

@@ -156,7 +156,8 @@ proptest! {
             let response = futures::executor::block_on(bench.service.records(topic, 0, 0, 100));
             prop_assert!([200, 404].contains(&response.status), "{}", response.body);
         }
-        let (_, answer) = bench.post_batches(&signed, &[wire(P, 5, 0, &["after"])]);
+        let other = bench.register(P + 1);
+        let (_, answer) = bench.post_batches(&other, &[wire(P + 1, 0, 0, &["after"])]);
         prop_assert_eq!(results(&answer)[0], "accepted");
     }
 }

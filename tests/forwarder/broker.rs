@@ -247,7 +247,11 @@ fn decode(batch: &WireBatch) -> Batch {
     let read = |record: Result<Record<'_>, Error>| {
         let record = record.expect("whole");
         let header = |wanted: &[u8]| {
-            record.headers().map(Result::unwrap).find(|(key, _)| *key == wanted).map(|(_, value)| value.unwrap())
+            record
+                .headers()
+                .map(Result::unwrap)
+                .find(|(key, _)| *key == wanted)
+                .map(|(_, value)| value.unwrap())
         };
         assert_eq!(header(HW_TIMESTAMP), Some(record.timestamp.to_be_bytes().as_slice()));
         Arrived {

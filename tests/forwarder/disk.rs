@@ -33,7 +33,10 @@ impl Disk {
         let writes: Vec<Write> = adds.chain(applied.writes).collect();
         for write in &writes {
             let added = plan.adds.iter().any(|(store, ..)| *store == write.store());
-            assert!(added || plan.writes.contains(&write.store()), "a plan names the stores that it writes to");
+            assert!(
+                added || plan.writes.contains(&write.store()),
+                "a plan names the stores that it writes to"
+            );
         }
         let mut undo = Undo::new();
         for write in writes {

@@ -90,7 +90,11 @@ impl World {
                 let now = self.now(holder);
                 let hides = self.random.chance(2, 3);
                 let Some(forwarder) = &mut self.owners[holder].forwarder else { return };
-                if hides { forwarder.hidden(now) } else { forwarder.visible() }
+                if hides {
+                    forwarder.hidden(now)
+                } else {
+                    forwarder.visible()
+                }
                 self.drain(holder);
             }
             Fault::Sleep => self.sleep(0, 40),

@@ -56,10 +56,16 @@ impl Profile {
             builder.push(1_000 + delta, Some(b"key"), Some(name.as_bytes()), &[(b"own", Some(b"header"))]);
         }
         self.writer.1[partition as usize] += names.len() as i32;
-        self.append_batch(partition, builder.finish(), durability).expect("an append of its own is not refused")
+        self.append_batch(partition, builder.finish(), durability)
+            .expect("an append of its own is not refused")
     }
 
-    pub fn append_batch(&mut self, partition: i32, batch: Vec<u8>, durability: Durability) -> Result<Offset, Error> {
+    pub fn append_batch(
+        &mut self,
+        partition: i32,
+        batch: Vec<u8>,
+        durability: Durability,
+    ) -> Result<Offset, Error> {
         let entry = AppendEntry { tp: self.tp(partition), batch, expected: None, attempted_from: None };
         let append = Append { entries: vec![entry], durability };
         let answers = self.disk.run(&append)?;
@@ -84,9 +90,11 @@ impl Profile {
     pub fn records(&self, partition: i32) -> Vec<(Offset, String)> {
         let start = self.start(partition);
         let rows = self.disk.rows(Store::Batches, &partition_key(self.tp(partition)));
-        let all = rows.iter().flat_map(|(_, batch)| records(batch).expect("uncompressed").map(Result::unwrap));
+        let all =
+            rows.iter().flat_map(|(_, batch)| records(batch).expect("uncompressed").map(Result::unwrap));
         let kept = all.filter(|record| record.offset >= start);
-        kept.map(|record| (record.offset, String::from_utf8(record.value.unwrap().to_vec()).unwrap())).collect()
+        kept.map(|record| (record.offset, String::from_utf8(record.value.unwrap().to_vec()).unwrap()))
+            .collect()
     }
 
     pub fn end(&self, partition: i32) -> Offset {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use headwater::base::{Code, Error, Now, Offset, Random, TopicPartition};
 use headwater::client::forwarder::{
-    Answered, Claimed, Delivery, DeliveryRow, Failure, Forwarder, ForwarderOp, Options, Outcome, Output, WireBatch,
+    Answered, Claimed, Delivery, DeliveryRow, Failure, Forwarder, ForwarderOp, Options, Outcome, Output,
+    WireBatch,
 };
 use headwater::log::Durability;
 
@@ -159,8 +160,13 @@ impl World {
             What::Fault => self.fault(),
             What::Run(owner, partition, op) => self.transact(owner, partition, op),
             What::Grow(owner, partitions) => self.grow(owner, partitions),
-            What::Arrive { owner, ticket, batches, answered } => self.arrive(owner, ticket, &batches, answered),
-            What::Tick(owner) | What::Notice(owner, ..) | What::Stored(owner, ..) | What::Answer(owner, ..) => {
+            What::Arrive { owner, ticket, batches, answered } => {
+                self.arrive(owner, ticket, &batches, answered)
+            }
+            What::Tick(owner)
+            | What::Notice(owner, ..)
+            | What::Stored(owner, ..)
+            | What::Answer(owner, ..) => {
                 let frozen_until = self.owners[owner].frozen_until;
                 if frozen_until > self.time {
                     self.push(frozen_until - self.time, what);
@@ -211,7 +217,9 @@ impl World {
             }
         }
         let lag = self.owners[owner].lag;
-        let Some(deadline) = self.owners[owner].forwarder.as_ref().and_then(Forwarder::deadline) else { return };
+        let Some(deadline) = self.owners[owner].forwarder.as_ref().and_then(Forwarder::deadline) else {
+            return;
+        };
         let at = (deadline + lag).max(self.time);
         if self.owners[owner].ticks_at.is_none_or(|armed| at < armed) {
             self.owners[owner].ticks_at = Some(at);
@@ -264,12 +272,8 @@ impl World {
         if self.random.chance(1, 2) {
             return Delivery { failure: Some(failure), answers: Vec::new() };
         }
-        let busy = Answered {
-            outcome: Outcome::Busy,
-            partitions: None,
-            signature: None,
-            failure: Some(failure),
-        };
+        let busy =
+            Answered { outcome: Outcome::Busy, partitions: None, signature: None, failure: Some(failure) };
         Delivery { failure: None, answers: vec![busy; batches] }
     }
 
@@ -326,9 +330,10 @@ impl World {
             (Some(Mutant::NoComparison), ForwarderOp::Save { tp, row, doubt, .. }) => {
                 ForwarderOp::Save { tp, read: stored.clone(), row, doubt }
             }
-            (Some(Mutant::NoComparison), ForwarderOp::Mark { tp, row, doubt, bytes_max, batches_max, fresh, .. }) => {
-                ForwarderOp::Mark { tp, read: stored.clone(), row, doubt, bytes_max, batches_max, fresh }
-            }
+            (
+                Some(Mutant::NoComparison),
+                ForwarderOp::Mark { tp, row, doubt, bytes_max, batches_max, fresh, .. },
+            ) => ForwarderOp::Mark { tp, read: stored.clone(), row, doubt, bytes_max, batches_max, fresh },
             (Some(Mutant::Recut), ForwarderOp::Remark { tp, read }) => {
                 let row = read.clone().unmarked();
                 let (bytes_max, batches_max, fresh) = (600, 64, 1 << 61);
@@ -380,7 +385,8 @@ impl World {
 
     /// A profile that is in use.
     pub fn any_profile(&mut self) -> usize {
-        let used: Vec<usize> = (0..self.holders.len()).filter(|profile| self.holders[*profile].is_some()).collect();
+        let used: Vec<usize> =
+            (0..self.holders.len()).filter(|profile| self.holders[*profile].is_some()).collect();
         used[self.random.below(used.len() as u64) as usize]
     }
 
@@ -430,7 +436,8 @@ impl World {
         let forwarder = Forwarder::new(options, Random::new(self.random.next_u64()));
         let skewed = self.faults.has(Fault::Skew);
         let wall_lag = if skewed { self.random.below(20 * 3_600_000) as i64 - 10 * 3_600_000 } else { 0 };
-        let owner = Owner { profile, forwarder: Some(forwarder), frozen_until: 0, wall_lag, lag: 0, ticks_at: None };
+        let owner =
+            Owner { profile, forwarder: Some(forwarder), frozen_until: 0, wall_lag, lag: 0, ticks_at: None };
         self.owners.push(owner);
         let page = self.owners.len() - 1;
         self.holders[profile] = Some(page);
@@ -474,7 +481,9 @@ impl World {
         for profile in &self.profiles {
             for partition in 0..profile.topic.partitions {
                 let committed = profile.row(partition).map_or(0, |row| row.committed);
-                for (_, name) in profile.records(partition).into_iter().filter(|(offset, _)| *offset < committed) {
+                for (_, name) in
+                    profile.records(partition).into_iter().filter(|(offset, _)| *offset < committed)
+                {
                     if !self.broker.ever.contains(&name) && !self.broker.dead.contains(&name) {
                         self.violations.push(format!("lost: {name} was settled and never delivered"));
                     }

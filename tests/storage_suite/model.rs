@@ -73,7 +73,7 @@ fn expected(model: &Model, scan: &Scan) -> Vec<(Key, Value)> {
             model.get(&(*store, key.clone())).map(|value| (key.clone(), value.clone())).into_iter().collect()
         }
         Scan::Range { store, from, to, limit } => rows(*store, from, to).take(*limit).collect(),
-        Scan::Last { store, from, to } => rows(*store, from, to).last().into_iter().collect(),
+        Scan::Last { store, from, to } => rows(*store, from, to).next_back().into_iter().collect(),
     }
 }
 

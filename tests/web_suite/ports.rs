@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use futures::FutureExt;
-use headwater::platform::web::{BroadcastBus, PageClock, WebLocks, open, seed};
+use headwater::platform::web::{BroadcastBus, PageClock, PageLocks, open, seed};
 use headwater::platform::{Bus, Clock, Locks, StorageEvent};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -13,10 +13,10 @@ use crate::storage_suite::{self, Backend};
 async fn a_lock_excludes_and_is_handed_over_when_its_guard_is_dropped() {
     faults::restore();
     let name = Database::new().0;
-    let (one, other) = (WebLocks::open(&name), WebLocks::open(&name));
+    let (one, other) = (PageLocks::open(&name), PageLocks::open(&name));
     assert!(one.supported());
     let held = one.acquire("group").await.unwrap();
-    let elsewhere = WebLocks::open("another log").acquire("group").await.unwrap();
+    let elsewhere = PageLocks::open("another log").acquire("group").await.unwrap();
     let mut waiting = Box::pin(other.acquire("group"));
     assert!(waiting.as_mut().now_or_never().is_none());
     faults::settle().await;
@@ -36,7 +36,7 @@ async fn a_lock_request_that_is_dropped_is_withdrawn() {
     faults::restore();
     faults::uncaught();
     let name = Database::new().0;
-    let locks = WebLocks::open(&name);
+    let locks = PageLocks::open(&name);
     let held = locks.acquire("a").await.unwrap();
     let mut queued = Box::pin(locks.acquire("a"));
     assert!(queued.as_mut().now_or_never().is_none());
@@ -58,7 +58,7 @@ async fn without_web_locks_a_lock_holds_within_the_realm_and_says_so() {
     faults::restore();
     faults::without_locks();
     let name = Database::new().0;
-    let (one, other) = (WebLocks::open(&name), WebLocks::open(&name));
+    let (one, other) = (PageLocks::open(&name), PageLocks::open(&name));
     assert!(!one.supported());
     let held = one.acquire("a").now_or_never().unwrap().unwrap();
     let mut waiting = Box::pin(other.acquire("a"));

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { collect } from './collect.ts'
 import { UsageError } from './usage.ts'
 
@@ -17,8 +17,8 @@ async function main([command, ...args]: string[]): Promise<void> {
   if (command === undefined || command === '--help' || command === '-h' || command === 'help') {
     process.stdout.write(USAGE)
   } else if (command === '--version' || command === '-v') {
-    const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-    console.log((JSON.parse(manifest) as { version: string }).version)
+    const manifest = createRequire(import.meta.url)('headwater/package.json') as { version: string }
+    console.log(manifest.version)
   } else {
     const run = Object.hasOwn(COMMANDS, command) ? COMMANDS[command] : undefined
     if (run === undefined) throw new UsageError(`there is no command "${command}"`, USAGE)

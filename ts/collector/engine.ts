@@ -88,7 +88,8 @@ export class Engine {
     await this.gate?.shut()
     const glue = await this.instantiate()
     const { settings } = this
-    this.gate = new Gate(settings.sink === undefined ? await this.openedStore() : undefined)
+    const store = settings.sink === undefined ? await this.openedStore() : undefined
+    this.gate = new Gate(store, settings.onError)
     let fail: Running['fail'] = () => undefined
     const failed = new Promise<never>((_, reject) => {
       fail = reject
@@ -147,7 +148,10 @@ class Gate {
   private readonly working = new Set<Promise<unknown>>()
   private isShut = false
 
-  constructor(private readonly store: Store | undefined) {}
+  constructor(
+    private readonly store: Store | undefined,
+    private readonly onError: (error: unknown) => void,
+  ) {}
 
   read(scans: readonly Scan[]): Promise<Row[][]> {
     return this.pass((store) => store.read(scans))
@@ -168,7 +172,10 @@ class Gate {
     const result = work(this.store)
     this.working.add(result)
     const done = () => this.working.delete(result)
-    result.then(done, done)
+    result.then(done, (error: unknown) => {
+      done()
+      this.onError(error)
+    })
     return result
   }
 }

@@ -1,5 +1,6 @@
 import type { PartitionOffset, TopicDescription } from '../native/types.ts'
 import {
+  type ErrorDetails,
   fromNative,
   KafkaJSAggregateError,
   KafkaJSCreateTopicError,
@@ -96,10 +97,10 @@ export class Admin {
     timeout?: number
   }): Promise<boolean> {
     validateNewTopics(topics)
-    const wanted = topics.map(({ topic, numPartitions = 1, configEntries = [] }) => ({
+    const wanted = topics.map(({ topic, numPartitions = 1, configEntries }) => ({
       topic,
       numPartitions: numPartitions === -1 ? 1 : numPartitions,
-      configEntries,
+      configEntries: configEntries ?? [],
     }))
     let created = true
     const errors: KafkaJSError[] = []

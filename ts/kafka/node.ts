@@ -4,6 +4,7 @@ import type { Delivery, Host, NodeEvent, OpenOptions, WireBatch } from '../nativ
 import { fromNative, KafkaJSError } from './errors.ts'
 import { watchPage } from './page.ts'
 import { Member, panicked, RunningNode } from './running.ts'
+import { Sender } from './sender.ts'
 
 /** Takes batches for a forwarder of the wasm. */
 export type Deliver = (batches: WireBatch[], keepalive: boolean) => Promise<Delivery>
@@ -32,6 +33,8 @@ const REOPEN_AFTER_MS = 1_000
  * wasm traps, the calls under way fail, and the next one opens the log again from storage.
  */
 export class NodeHandle implements Host {
+  /** What is sent to the log. */
+  readonly sender: Sender = new Sender(this)
   private running: RunningNode | undefined
   private opening: Promise<RunningNode> | undefined
   private readonly listeners = new Set<(event: NodeEvent) => void>()

@@ -1,4 +1,4 @@
-import { type Bytes, type FrameHeader, Frames } from '../native/frames.ts'
+import type { Bytes, FrameHeader } from '../native/frames.ts'
 import { fromNative, KafkaJSError, KafkaJSNonRetriableError, KafkaJSNotImplemented } from './errors.ts'
 import { Emitter, type InstrumentationEvent, type RemoveListener } from './events.ts'
 import type { Logger } from './logger.ts'
@@ -10,6 +10,7 @@ import {
   partitionMetadata,
 } from './partitioners.ts'
 import type { RetryOptions } from './retry.ts'
+import type { Place } from './sender.ts'
 import type { Connection, Shared } from './shared.ts'
 import { validateMessages } from './validate.ts'
 
@@ -95,6 +96,7 @@ const EVENTS = {
 export type ProducerEvents = typeof EVENTS
 
 const GZIP = 1
+const NONE = 0
 
 /** Sends records. */
 export class Producer {
@@ -103,7 +105,6 @@ export class Producer {
   private readonly emitter: Emitter
   private readonly partitioner: Partitioner | undefined
   private readonly create: boolean
-  private readonly frames = new Frames()
   private state: 'disconnected' | 'connected' | 'disconnecting' = 'disconnected'
   private connection: Connection | undefined
 
@@ -173,13 +174,17 @@ export class Producer {
     for (const { topic, messages } of topicMessages) validateMessages(topic, messages)
     if (compression > GZIP)
       throw new KafkaJSNotImplemented('Snappy, LZ4 and ZSTD are not in this version of headwater')
-    const node = this.connected()
+    this.connected()
     const byTopic = new Map<string, Message[]>()
     for (const { topic, messages } of topicMessages) {
       const known = byTopic.get(topic)
       byTopic.set(topic, known === undefined ? messages : known.concat(messages))
     }
-    const sends = [...byTopic].map(([topic, messages]) => this.append(node, topic, messages, acks))
+    const sends = [...byTopic].map(async ([topic, messages]) => {
+      const appended = this.append(topic, messages, acks)
+      if (acks === NONE) return this.unacknowledged(topic, appended)
+      return describe(topic, await appended)
+    })
     return (await Promise.all(sends)).flat()
   }
 
@@ -209,6 +214,15 @@ export class Producer {
     await this.disconnect()
   }
 
+  /** Nobody waits for these: they are lost if they cannot be stored, but not in silence. */
+  private unacknowledged(topic: string, appended: Promise<Place[]>): [] {
+    appended.catch((error: unknown) => {
+      const { message } = fromNative(error)
+      this.log.error(`Records that were sent with acks 0 were not stored: ${message}`, { topic })
+    })
+    return []
+  }
+
   private connected(): NodeHandle {
     if (this.connection !== undefined && this.state === 'connected') return this.connection.node
     const message =
@@ -218,67 +232,45 @@ export class Producer {
     throw new KafkaJSError(message, { retriable: false, kind: 'Closed' })
   }
 
-  private async append(
-    handle: NodeHandle,
-    topic: string,
-    messages: Message[],
-    acks: number,
-  ): Promise<RecordMetadata[]> {
+  /** @internal Appends messages to one topic; answers where they went, batch by batch. */
+  async append(topic: string, messages: Message[], acks: number): Promise<Place[]> {
     if (messages.length === 0) return []
-    const choose = await this.choice(handle, topic)
-    const sending = handle.callNow((node) => {
-      this.frame(messages, choose)
-      return node.send(topic, this.frames.take(), acks, this.create) as Promise<BigInt64Array>
+    const choose = await this.choice(topic)
+    const { sender } = this.connected()
+    return sender.send(topic, acks, this.create, (frames) => {
+      const now = Date.now()
+      for (const message of messages) {
+        const { key = null, value, headers, timestamp = now } = message
+        frames.add(choose(message), Number(timestamp), key, value, headerList(headers))
+      }
     })
-    if (acks !== 0) return describe(topic, await sending)
-    sending.catch((error: unknown) => {
-      this.log.error(`Records that were sent with acks 0 were not stored: ${fromNative(error).message}`, {
-        topic,
-      })
-    })
-    return []
   }
 
   /** What chooses a message's partition; -1 leaves it to the log. */
-  private choice(handle: NodeHandle, topic: string): Partition | Promise<Partition> {
+  private choice(topic: string): Choice | Promise<Choice> {
     const { partitioner } = this
     if (partitioner === undefined) return ({ partition }) => partition ?? -1
-    return handle.callNow(async (node) => {
+    return this.connected().callNow(async (node) => {
       const metadata = partitionMetadata(await node.partitions(topic, this.create))
       return (message: Message) => partitioner({ topic, partitionMetadata: metadata, message })
     })
   }
-
-  private frame(messages: Message[], choose: Partition): void {
-    const now = Date.now()
-    try {
-      for (const message of messages) {
-        const { key = null, value, headers, timestamp = now } = message
-        this.frames.add(choose(message), Number(timestamp), key, value, headerList(headers))
-      }
-    } catch (error) {
-      // Half a record must not become part of the next send.
-      this.frames.clear()
-      throw error
-    }
-  }
 }
 
-type Partition = (message: Message) => number
+type Choice = (message: Message) => number
 
-function describe(topicName: string, triples: BigInt64Array): RecordMetadata[] {
-  const metadata: RecordMetadata[] = []
-  for (let at = 0; at < triples.length; at += 3) {
-    metadata.push({
-      topicName,
-      partition: Number(triples[at]),
-      errorCode: 0,
-      baseOffset: String(triples[at + 1]),
-      logAppendTime: '-1',
-      logStartOffset: String(triples[at + 2]),
-    })
-  }
-  return metadata
+/** One entry a partition: where the first record went. */
+function describe(topicName: string, places: Place[]): RecordMetadata[] {
+  const first = new Map<number, Place>()
+  for (const place of places) if (!first.has(place.partition)) first.set(place.partition, place)
+  return [...first.values()].map(({ partition, baseOffset, logStartOffset }) => ({
+    topicName,
+    partition,
+    errorCode: 0,
+    baseOffset: String(baseOffset),
+    logAppendTime: '-1',
+    logStartOffset: String(logStartOffset),
+  }))
 }
 
 const NO_HEADERS: FrameHeader[] = []

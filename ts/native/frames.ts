@@ -17,7 +17,12 @@ const encoder = new TextEncoder()
 export class Frames {
   private bytes = new Uint8Array(BYTES_MIN)
   private view = new DataView(this.bytes.buffer)
-  private length = 0
+  private written = 0
+
+  /** How many bytes were framed. */
+  get length(): number {
+    return this.written
+  }
 
   /** Adds a record; `partition` -1 leaves the choice to the log. */
   add(
@@ -29,15 +34,15 @@ export class Frames {
   ): void {
     this.reserve(12)
     const high = Math.floor(timestamp / TWO_TO_32)
-    this.view.setInt32(this.length, partition, true)
-    this.view.setUint32(this.length + 4, timestamp - high * TWO_TO_32, true)
-    this.view.setInt32(this.length + 8, high, true)
-    this.length += 12
+    this.view.setInt32(this.written, partition, true)
+    this.view.setUint32(this.written + 4, timestamp - high * TWO_TO_32, true)
+    this.view.setInt32(this.written + 8, high, true)
+    this.written += 12
     this.part(key)
     this.part(value)
     this.reserve(4)
-    this.view.setUint32(this.length, headers.length, true)
-    this.length += 4
+    this.view.setUint32(this.written, headers.length, true)
+    this.written += 4
     for (const [name, content] of headers) {
       this.part(name)
       this.part(content)
@@ -46,42 +51,42 @@ export class Frames {
 
   /** What was framed, valid until the next record is: the call that takes it must copy it. */
   take(): Uint8Array {
-    const framed = this.bytes.subarray(0, this.length)
-    this.clear()
+    const framed = this.bytes.subarray(0, this.written)
+    this.written = 0
+    if (this.bytes.length > BYTES_KEPT) this.use(new Uint8Array(BYTES_MIN))
     return framed
   }
 
-  /** Forgets what was framed. */
-  clear(): void {
-    this.length = 0
-    if (this.bytes.length > BYTES_KEPT) this.use(new Uint8Array(BYTES_MIN))
+  /** Forgets what was framed beyond `length` bytes. */
+  truncate(length: number): void {
+    this.written = length
   }
 
   private part(content: Bytes | null): void {
     if (content === null) {
       this.reserve(4)
-      this.view.setInt32(this.length, NULL, true)
-      this.length += 4
+      this.view.setInt32(this.written, NULL, true)
+      this.written += 4
       return
     }
     // A UTF-16 unit takes three bytes of UTF-8 at most.
     const most = typeof content === 'string' ? content.length * 3 : content.byteLength
     this.reserve(4 + most)
-    const start = this.length + 4
-    let written = most
+    const start = this.written + 4
+    let size = most
     if (typeof content === 'string') {
-      written = encoder.encodeInto(content, this.bytes.subarray(start)).written
+      size = encoder.encodeInto(content, this.bytes.subarray(start)).written
     } else {
       this.bytes.set(content, start)
     }
-    this.view.setInt32(this.length, written, true)
-    this.length = start + written
+    this.view.setInt32(this.written, size, true)
+    this.written = start + size
   }
 
   private reserve(more: number): void {
-    if (this.length + more <= this.bytes.length) return
-    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.length + more))
-    grown.set(this.bytes.subarray(0, this.length))
+    if (this.written + more <= this.bytes.length) return
+    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.written + more))
+    grown.set(this.bytes.subarray(0, this.written))
     this.use(grown)
   }
 

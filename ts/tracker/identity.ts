@@ -1,11 +1,16 @@
-import { freshId } from './message.ts'
+import { uuid } from '../native/uuid.ts'
 
 /** Where identities persist: `localStorage`, or anything like it. */
 export type IdentityStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>
 
-/** Who uses the page. Persists where it can; where it cannot, it lasts as long as the page. */
+/**
+ * Who uses the page. It persists in the storage that was given, else in `localStorage`, else, where that is
+ * forbidden or full, in `sessionStorage`, and otherwise lasts as long as the page. Other tabs hear of a change.
+ */
 export class Identity {
   private readonly storage: IdentityStorage | undefined
+  private readonly anonymousKey: string
+  private readonly userKey: string
   private anonymous: string
   private user: string | null
 
@@ -13,13 +18,9 @@ export class Identity {
     this.storage = storage
     this.anonymousKey = `headwater/${name}/anonymousId`
     this.userKey = `headwater/${name}/userId`
-    this.anonymous = this.read(this.anonymousKey) ?? ''
-    this.user = this.read(this.userKey) ?? null
-    if (this.anonymous === '') this.renew()
+    this.user = this.read(this.userKey)
+    this.anonymous = this.read(this.anonymousKey) ?? this.renewed()
   }
-
-  private readonly anonymousKey: string
-  private readonly userKey: string
 
   get anonymousId(): string {
     return this.anonymous
@@ -38,30 +39,40 @@ export class Identity {
   /** Somebody else, whom nobody knows yet. */
   reset(): void {
     this.user = null
-    try {
-      this.storage?.removeItem(this.userKey)
-    } catch {
-      // Then it was not there either.
-    }
-    this.renew()
+    this.write(this.userKey, null)
+    this.anonymous = this.renewed()
   }
 
-  private renew(): void {
-    this.anonymous = freshId()
-    this.write(this.anonymousKey, this.anonymous)
+  /** Takes over what other tabs say; answers what stops that. */
+  follow(): () => void {
+    const changed = ({ key, newValue }: StorageEvent) => {
+      if (key === this.userKey) this.user = newValue
+      // Without an id nobody has reset: the storage was cleared.
+      if (key === this.anonymousKey && newValue !== null) this.anonymous = newValue
+    }
+    const realm = globalThis as Partial<Pick<Window, 'addEventListener' | 'removeEventListener'>>
+    realm.addEventListener?.('storage', changed)
+    return () => realm.removeEventListener?.('storage', changed)
+  }
+
+  private renewed(): string {
+    const id = uuid()
+    this.write(this.anonymousKey, id)
+    return id
   }
 
   private read(key: string): string | null {
     try {
-      return this.storage?.getItem(key) ?? null
+      return this.storage?.getItem(key) || null
     } catch {
       return null
     }
   }
 
-  private write(key: string, value: string): void {
+  private write(key: string, value: string | null): void {
     try {
-      this.storage?.setItem(key, value)
+      if (value === null) this.storage?.removeItem(key)
+      else this.storage?.setItem(key, value)
     } catch {
       // Storage that is full or forbidden: the identity lasts as long as the page.
     }
@@ -69,9 +80,18 @@ export class Identity {
 }
 
 function pageStorage(): IdentityStorage | undefined {
+  return usable('localStorage') ?? usable('sessionStorage')
+}
+
+/** The storage of this name, if it stores. */
+function usable(name: 'localStorage' | 'sessionStorage'): IdentityStorage | undefined {
+  const probe = 'headwater/probe'
   try {
-    // Where cookies are blocked, reading the property throws.
-    return (globalThis as Partial<typeof globalThis>).localStorage
+    // Where cookies are blocked, reading the property throws; where storage is full, writing does.
+    const storage = (globalThis as Partial<typeof globalThis>)[name]
+    storage?.setItem(probe, probe)
+    storage?.removeItem(probe)
+    return storage
   } catch {
     return undefined
   }

@@ -2,12 +2,13 @@
 
 import { Tracker, type TrackerOptions } from './tracker.ts'
 
-/** Makes a tracker. It may be called, and used, before anything is loaded. */
+/** Makes a tracker. It may be used at once, before anything is loaded. */
 export function createTracker(options: TrackerOptions): Tracker {
   return new Tracker(options)
 }
 
 export type { IdentityStorage } from './identity.ts'
 export type { Context, Message } from './message.ts'
-export type { StoredMessage, TrackerEvents, TrackerOptions } from './tracker.ts'
+export type { StoredMessage } from './queue.ts'
+export type { TrackerEvents, TrackerOptions } from './tracker.ts'
 export { Tracker } from './tracker.ts'

@@ -12,13 +12,14 @@ export interface Message {
   event?: string
   /** Of `page`: the page's name. */
   name?: string
-  /** Of `page`: the page's category. */
-  category?: string
   /** Of `track` and `page`. */
-  properties?: object
+  properties?: Record<string, unknown>
   /** Of `identify`. */
-  traits?: object
+  traits?: Record<string, unknown>
 }
+
+/** What of a message its verb says. */
+export type Part = Pick<Message, 'type' | 'event' | 'name' | 'properties' | 'traits'>
 
 /** Where a message comes from. What the place does not have is left out. */
 export interface Context {
@@ -28,47 +29,29 @@ export interface Context {
   locale?: string
   timezone?: string
   screen?: { width: number; height: number; density: number }
-  [field: string]: unknown
 }
 
 const LIBRARY = { name: 'headwater', version: '0.1.0' }
 
-/** The parts of the context that do not change while a page lives, read once. */
+/** The parts of the context that do not change while a page lives. */
 export function stillContext(): Context {
   const { navigator, screen, devicePixelRatio } = globalThis as Partial<typeof globalThis>
-  const context: Context = { library: LIBRARY }
-  if (navigator?.userAgent !== undefined) context['userAgent'] = navigator.userAgent
-  if (navigator?.language !== undefined) context['locale'] = navigator.language
-  try {
-    context['timezone'] = Intl.DateTimeFormat().resolvedOptions().timeZone
-  } catch {
-    // An engine without time zones has none to report.
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions()
+  return {
+    library: LIBRARY,
+    ...(navigator?.userAgent === undefined ? {} : { userAgent: navigator.userAgent }),
+    ...(navigator?.language === undefined ? {} : { locale: navigator.language }),
+    ...(timeZone === undefined ? {} : { timezone: timeZone }),
+    ...(screen === undefined
+      ? {}
+      : { screen: { width: screen.width, height: screen.height, density: devicePixelRatio ?? 1 } }),
   }
-  if (screen !== undefined) {
-    const { width, height } = screen
-    context['screen'] = { width, height, density: devicePixelRatio ?? 1 }
-  }
-  return context
 }
 
-/** The page as it is now. */
-export function pageContext(): Context['page'] | undefined {
+/** The page as it is now; there is none in a worker or on a server. */
+export function pageContext(): Context['page'] {
   const { location, document } = globalThis as Partial<typeof globalThis>
   if (location === undefined || document === undefined) return undefined
   const { href, pathname, search } = location
   return { url: href, path: pathname, search, title: document.title, referrer: document.referrer }
-}
-
-/** A fresh id. `randomUUID` exists in secure contexts only. */
-export function freshId(): string {
-  if (typeof crypto.randomUUID === 'function') return crypto.randomUUID()
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
-}
-
-/** Ids of many messages from one random prefix: a call of `randomUUID` a message is the dearest part of `track()`. */
-export function messageIds(): () => string {
-  const prefix = freshId()
-  let count = 0
-  return () => `${prefix}-${(count++).toString(36)}`
 }

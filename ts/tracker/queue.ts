@@ -1,29 +1,69 @@
-import type { Producer, RecordMetadata } from '../public.ts'
-import type { Message } from './message.ts'
+import { fromNative, type KafkaJSError } from '../kafka/errors.ts'
+import type { Producer } from '../kafka/producer.ts'
+import type { Place } from '../kafka/sender.ts'
 
-interface Waiting {
-  message: Message
+/** A message on its way into the log. */
+export interface Entry {
+  messageId: string
+  /** Its partition follows from it. */
   key: string
+  /** The message as JSON: what becomes of its parts later is not what was tracked. */
+  json: string
+  timestamp: number
+}
+
+/** A message in the log. */
+export interface StoredMessage {
+  messageId: string
+  partition: number
+  offset: string
 }
 
 /** What the queue tells of its messages. */
 export interface QueueListener {
-  /** These messages were appended; `first` is the offset of each partition's first record. */
-  stored(messages: Message[], metadata: RecordMetadata[]): void
-  /** These messages are lost, and this is why. */
-  dropped(messages: Message[], error: Error): void
+  stored(messages: StoredMessage[]): void
+  /** So many messages are lost, and this is why. */
+  dropped(count: number, error: Error): void
 }
 
-/** Messages on their way into the log. They wait for the log to open, never for a timer that a page may not live to see. */
-export class Queue {
-  private waiting: Waiting[] = []
-  private sending: Promise<void> | undefined
-  private scheduled = false
+/** What may wait while the log cannot take it. */
+const MESSAGES_MAX = 100_000
+const CHARACTERS_MAX = 64 << 20
+/** A wave is cut at this length. */
+const WAVE_CHARACTERS = 1 << 20
+const RETRY_MS_MIN = 200
+const RETRY_MS_MAX = 30_000
+/** In the log it survives the tab and the browser; `flush()` makes it survive a power cut. */
+const ACKS = 1
 
-  /** What may wait while the log cannot take it. */
-  static readonly MESSAGES_MAX = 100_000
-  private static readonly BATCH_MAX = 1_000
-  private static readonly ATTEMPTS_MAX = 5
+/** Messages that go into the log together. */
+class Wave {
+  readonly entries: Entry[] = []
+  characters = 0
+  taken = false
+  readonly settled: Promise<void>
+  settle: (failure: Error | undefined) => void = () => undefined
+
+  constructor() {
+    this.settled = new Promise((resolve, reject) => {
+      this.settle = (failure) => (failure === undefined ? resolve() : reject(failure))
+    })
+    // A failure is told by `dropped`; only a flush waits for it here.
+    this.settled.catch(() => undefined)
+  }
+}
+
+/**
+ * Messages on their way into the log. They wait for the log to open, and for the wave before them, but never for a
+ * timer: a page may not live to see one.
+ */
+export class Queue {
+  private readonly waves = new Set<Wave>()
+  private open: Wave | undefined
+  private count = 0
+  private characters = 0
+  private scheduled = false
+  private working = false
 
   constructor(
     private readonly producer: Promise<Producer>,
@@ -31,61 +71,104 @@ export class Queue {
     private readonly listener: QueueListener,
   ) {}
 
-  add(message: Message): void {
-    if (this.waiting.length >= Queue.MESSAGES_MAX) {
-      const error = new Error(`${Queue.MESSAGES_MAX} messages wait for the log already`)
-      this.listener.dropped([message], error)
+  add(entry: Entry): void {
+    const { length } = entry.json
+    if (this.count >= MESSAGES_MAX || this.characters + length > CHARACTERS_MAX) {
+      this.listener.dropped(1, new Error(`${this.count} messages wait for the log already`))
       return
     }
-    this.waiting.push({ message, key: message.userId ?? message.anonymousId })
+    this.count += 1
+    this.characters += length
+    const wave = this.wave()
+    wave.entries.push(entry)
+    wave.characters += length
     if (this.scheduled) return
     this.scheduled = true
     // After the task that tracks, so that its events share one append, and before anything else of the page.
-    queueMicrotask(() => void this.send())
-  }
-
-  /** Resolves when everything that was added before is in the log. */
-  async flush(): Promise<void> {
-    while (this.waiting.length > 0 || this.sending !== undefined) await this.send()
-  }
-
-  private send(): Promise<void> {
-    this.scheduled = false
-    this.sending ??= this.drain().finally(() => {
-      this.sending = undefined
+    queueMicrotask(() => {
+      this.scheduled = false
+      void this.work()
     })
-    return this.sending
   }
 
-  private async drain(): Promise<void> {
-    const producer = await this.producer
-    while (this.waiting.length > 0) {
-      const batch = this.waiting.splice(0, Queue.BATCH_MAX)
-      await this.append(producer, batch)
+  /** Resolves when everything that was added before is in the log; rejects where some of it was dropped. */
+  async flush(): Promise<void> {
+    await Promise.all([...this.waves].map(({ settled }) => settled))
+  }
+
+  /** Hands everything over at once, in turn or not: the page may be gone at any moment. */
+  handOver(): void {
+    for (const wave of this.waves) if (!wave.taken) void this.send(wave)
+  }
+
+  private wave(): Wave {
+    if (this.open === undefined || this.open.taken || this.open.characters >= WAVE_CHARACTERS) {
+      this.open = new Wave()
+      this.waves.add(this.open)
     }
+    return this.open
   }
 
-  private async append(producer: Producer, batch: Waiting[]): Promise<void> {
-    const messages = batch.map(({ message, key }) => ({
-      key,
-      value: JSON.stringify(message),
-      timestamp: Date.parse(message.timestamp),
-    }))
-    const tracked = batch.map(({ message }) => message)
-    for (let attempt = 1; ; attempt++) {
+  private async work(): Promise<void> {
+    if (this.working) return
+    this.working = true
+    for (const wave of this.waves) if (!wave.taken) await this.send(wave)
+    this.working = false
+  }
+
+  /** Never rejects. */
+  private async send(wave: Wave): Promise<void> {
+    wave.taken = true
+    const byKey = new Map<string, Entry[]>()
+    for (const entry of wave.entries) {
+      const same = byKey.get(entry.key)
+      if (same === undefined) byKey.set(entry.key, [entry])
+      else same.push(entry)
+    }
+    const failures = await Promise.all([...byKey.values()].map((entries) => this.append(entries)))
+    this.count -= wave.entries.length
+    this.characters -= wave.characters
+    this.waves.delete(wave)
+    wave.settle(failures.find((failure) => failure !== undefined))
+  }
+
+  /** Appends messages of one key, and so of one partition; answers why some of them were lost, if they were. */
+  private async append(entries: Entry[]): Promise<Error | undefined> {
+    const messages = entries.map(({ key, json, timestamp }) => ({ key, value: json, timestamp }))
+    for (let wait = RETRY_MS_MIN; ; wait = Math.min(wait * 2, RETRY_MS_MAX)) {
       try {
-        const metadata = await producer.send({ topic: this.topic, messages, acks: 1 })
-        this.listener.stored(tracked, metadata)
-        return
-      } catch (error) {
-        const failure = error instanceof Error ? error : new Error(String(error))
-        const retriable = (error as { retriable?: boolean }).retriable === true
-        if (!retriable || attempt >= Queue.ATTEMPTS_MAX) {
-          this.listener.dropped(tracked, failure)
-          return
-        }
-        await new Promise((resolve) => setTimeout(resolve, 2 ** attempt * 100))
+        const producer = await this.producer
+        this.listener.stored(placed(entries, await producer.append(this.topic, messages, ACKS)))
+        return undefined
+      } catch (thrown) {
+        const error = fromNative(thrown)
+        if (!error.retriable) return this.refused(entries, error)
+        await new Promise((resolve) => setTimeout(resolve, wait))
       }
     }
   }
+
+  /** The log refuses them for good. One may be the cause, such as one that is too large: the others go without it. */
+  private async refused(entries: Entry[], error: KafkaJSError): Promise<Error | undefined> {
+    if (entries.length === 1 || error.type !== 'MESSAGE_TOO_LARGE') {
+      this.listener.dropped(entries.length, error)
+      return error
+    }
+    const half = entries.length >> 1
+    const first = await this.append(entries.slice(0, half))
+    const second = await this.append(entries.slice(half))
+    return first ?? second
+  }
+}
+
+/** Where each message is: the places follow one another as the messages do. */
+function placed(entries: Entry[], places: Place[]): StoredMessage[] {
+  let next = 0
+  return places.flatMap(({ partition, baseOffset, count }) =>
+    Array.from({ length: count }, (_, index) => ({
+      messageId: entries[next++]?.messageId ?? '',
+      partition,
+      offset: String(baseOffset + BigInt(index)),
+    })),
+  )
 }

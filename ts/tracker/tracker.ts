@@ -1,83 +1,93 @@
 import { Kafka } from '../inline.ts'
-import type { Kafka as Core } from '../kafka/kafka.ts'
-import {
-  collectorSink,
-  type Forwarder,
-  type ForwarderEvents,
-  type Producer,
-  type RecordMetadata,
-} from '../public.ts'
+import { fromNative, KafkaJSNonRetriableError } from '../kafka/errors.ts'
+import { Listeners, type RemoveListener } from '../kafka/events.ts'
+import type { Forwarder, ForwarderEvents } from '../kafka/forwarder.ts'
+import type { Kafka as Core, KafkaEvents } from '../kafka/kafka.ts'
+import { watchPage } from '../kafka/page.ts'
+import type { Producer } from '../kafka/producer.ts'
+import { retryOptions, retryTime } from '../kafka/retry.ts'
+import { Waits } from '../kafka/waits.ts'
+import { uuid } from '../native/uuid.ts'
+import { collectorSink } from '../sinks/collector.ts'
 import { Identity, type IdentityStorage } from './identity.ts'
-import { type Context, type Message, messageIds, pageContext, stillContext } from './message.ts'
-import { Queue } from './queue.ts'
+import { type Context, type Message, type Part, pageContext, stillContext } from './message.ts'
+import { Queue, type StoredMessage } from './queue.ts'
 
 /** How a tracker is made. */
 export interface TrackerOptions {
   /** The collector's write key. */
   writeKey: string
   /** The collector's address, such as `https://collect.example.com/v1/batches`. */
-  endpoint: string
+  endpoint: string | URL
   /** The topic. Default `'events'`. */
   topic?: string
-  /** The log; default: one of its own `name`. */
+  /** The log. Default: one of its own. */
   kafka?: Core
-  /** Names the log where no `kafka` is given. Default `'headwater'`. */
+  /** Names the log where no `kafka` is given, and the identity. Default `'headwater'`. */
   name?: string
   /** Sends the requests. Default: the realm's own. */
   fetch?: typeof globalThis.fetch
-  /** Where identities persist. Default `localStorage`, where it can be used. */
+  /** Where the identity persists. Default `localStorage`, else `sessionStorage`, else the page's memory. */
   storage?: IdentityStorage
   /** How long events may wait for more before they are delivered, in milliseconds. Default 250. */
   lingerMs?: number
 }
 
-/** A message in the log. */
-export interface StoredMessage {
-  messageId: string
-  partition: number
-  offset: string
-}
+/** What of a forwarder's events a tracker reports. */
+const FORWARDED = ['delivered', 'backoff', 'uncertain', 'deadLettered', 'stuck', 'partitionsDiffer'] as const
 
 /** What a tracker reports. */
-export interface TrackerEvents extends Pick<ForwarderEvents, 'delivered' | 'backoff' | 'uncertain' | 'deadLettered' | 'stuck'> {
+export interface TrackerEvents extends ForwarderEvents, Pick<KafkaEvents, 'storage'> {
   /** A message was taken; it is not in the log yet. */
   recorded: Message
-  /** Messages are in the log. Only those whose partition is known beyond doubt are named. */
+  /** Messages are in the log. */
   stored: { topic: string; messages: StoredMessage[] }
   /** Messages are lost, and this is why. */
   dropped: { count: number; error: Error }
 }
 
-type Listener<Name extends keyof TrackerEvents> = (event: TrackerEvents[Name]) => void
-
 /** Tracks what users do: every call returns at once, and its event is in the log a moment later. */
 export class Tracker {
+  private readonly kafka: Core
+  private readonly topic: string
   private readonly identity: Identity
   private readonly queue: Queue
-  private readonly listeners = new Map<string, Set<(event: never) => void>>()
-  private readonly nextId = messageIds()
-  private readonly topic: string
+  private readonly listeners: Listeners<TrackerEvents>
   private readonly opened: Promise<Producer>
   private readonly forwarding: Promise<Forwarder>
+  private readonly waits = new Waits()
+  private readonly leave: RemoveListener[]
+  private readonly session: string
+  private count = 0
   private context: Context | undefined
 
+  /** @internal */
   constructor(options: TrackerOptions) {
-    const { writeKey, endpoint, topic = 'events', name = 'headwater' } = options
-    if (typeof writeKey !== 'string') throw new TypeError('createTracker: writeKey must be a string')
-    if (typeof endpoint !== 'string' || endpoint === '') throw new TypeError('createTracker: endpoint must be an address')
+    const { writeKey, endpoint, topic = 'events', name = 'headwater', fetch, lingerMs } = options
+    if (typeof writeKey !== 'string')
+      throw new KafkaJSNonRetriableError('Invalid writeKey: a string is expected')
+    if (!endpoint) throw new KafkaJSNonRetriableError("Invalid endpoint: the collector's address is expected")
+    this.kafka = options.kafka ?? new Kafka({ name })
     this.topic = topic
+    this.session = uuid()
     this.identity = new Identity(name, options.storage)
-    const kafka = options.kafka ?? new Kafka({ name })
-    this.opened = open(kafka)
+    this.listeners = new Listeners(this.kafka.logger().namespace('Tracker'))
+    this.leave = [
+      this.identity.follow(),
+      this.kafka.on('storage', (event) => this.listeners.tell('storage', event)),
+      watchPage((change) => {
+        if (change === 'hidden' || change === 'suspend') this.queue.handOver()
+      }),
+    ]
+    this.opened = this.persist(() => this.open())
     this.queue = new Queue(this.opened, topic, {
-      stored: (messages, metadata) => this.stored(messages, metadata),
-      dropped: (messages, error) => this.tell('dropped', { count: messages.length, error }),
+      stored: (messages) => this.listeners.tell('stored', { topic, messages }),
+      dropped: (count, error) => this.dropped(count, error),
     })
-    const sink = collectorSink({ url: endpoint, writeKey, ...(options.fetch ? { fetch: options.fetch } : {}) })
-    this.forwarding = this.forward(kafka, sink, options.lingerMs)
-    // Whoever waits for ready() hears of a failure; nobody else is to be troubled by it.
-    this.forwarding.catch(() => undefined)
-    this.opened.catch(() => undefined)
+    const sink = collectorSink({ url: endpoint, writeKey, ...(fetch === undefined ? {} : { fetch }) })
+    const config = { topic, sink, ...(lingerMs === undefined ? {} : { lingerMs }) }
+    this.forwarding = this.opened.then(() => this.persist(() => this.kafka.forward(config)))
+    this.forwarding.then((forwarder) => this.relay(forwarder)).catch((error: unknown) => this.failed(error))
   }
 
   get anonymousId(): string {
@@ -90,20 +100,19 @@ export class Tracker {
 
   /** Something happened. */
   track(event: string, properties: object = {}): void {
-    this.record({ type: 'track', event, properties })
+    this.record({ type: 'track', event, properties: { ...properties } })
   }
 
   /** A page was seen. */
   page(name?: string, properties: object = {}): void {
-    const page = pageContext()
     const named = name === undefined ? {} : { name }
-    this.record({ type: 'page', ...named, properties: { ...page, ...properties } })
+    this.record({ type: 'page', ...named, properties: { ...pageContext(), ...properties } })
   }
 
   /** The user is known now. */
   identify(userId: string, traits: object = {}): void {
-    this.identity.identify(userId)
-    this.record({ type: 'identify', traits })
+    this.identity.identify(String(userId))
+    this.record({ type: 'identify', traits: { ...traits } })
   }
 
   /** The user has gone: what follows is somebody else's. */
@@ -111,76 +120,111 @@ export class Tracker {
     this.identity.reset()
   }
 
-  /** Resolves when everything that was tracked before survives a power cut. */
+  /** Resolves when everything that was tracked before survives a power cut; rejects where some of it was dropped. */
   async flush(): Promise<void> {
     await this.queue.flush()
     await (await this.opened).flush()
   }
 
-  /** Resolves when the log is open and its forwarder runs; rejects where it cannot. */
+  /** Resolves when the log is open and its forwarder runs; rejects where that cannot be. */
   async ready(): Promise<void> {
-    await this.opened
     await this.forwarding
   }
 
   /** Does not wait for the rest of a backoff. */
   retryNow(): void {
-    void this.forwarding.then((forwarder) => forwarder.retryNow()).catch(() => undefined)
+    this.forwarding.then((forwarder) => forwarder.retryNow()).catch(() => undefined)
+  }
+
+  /** Stores what was tracked, and stops. What is not delivered stays in the log. */
+  async close(): Promise<void> {
+    for (const leave of this.leave.splice(0)) leave()
+    const flushed = this.queue.flush()
+    this.waits.end()
+    try {
+      await flushed
+    } finally {
+      await Promise.allSettled([
+        this.forwarding.then((forwarder) => forwarder.stop()),
+        this.opened.then((producer) => producer.disconnect()),
+      ])
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
   }
 
   /** Hears of an event; answers what stops that. */
-  on<Name extends keyof TrackerEvents>(name: Name, listener: Listener<Name>): () => void {
-    const listeners = this.listeners.get(name) ?? new Set()
-    this.listeners.set(name, listeners)
-    listeners.add(listener)
-    return () => listeners.delete(listener)
+  on<Name extends keyof TrackerEvents>(
+    name: Name,
+    listener: (event: TrackerEvents[Name]) => unknown,
+  ): RemoveListener {
+    return this.listeners.on(name, listener)
   }
 
-  private record(part: Pick<Message, 'type'> & Partial<Message>): void {
+  private record(part: Part): void {
+    const now = new Date()
+    const message = this.message(part, now)
+    try {
+      const key = message.userId ?? message.anonymousId
+      const json = JSON.stringify(message)
+      this.queue.add({ messageId: message.messageId, key, json, timestamp: now.getTime() })
+      this.listeners.tell('recorded', message)
+    } catch (thrown) {
+      // Properties that are no JSON must not break the page.
+      this.dropped(1, thrown instanceof Error ? thrown : new Error(String(thrown)))
+    }
+  }
+
+  private message(part: Part, now: Date): Message {
     this.context ??= stillContext()
     const page = pageContext()
-    const message: Message = {
+    return {
       ...part,
-      messageId: this.nextId(),
+      // One random id a page and a count: a random id a message is the dearest part of tracking it.
+      messageId: `${this.session}-${(this.count++).toString(36)}`,
       anonymousId: this.identity.anonymousId,
       userId: this.identity.userId,
-      timestamp: new Date().toISOString(),
+      timestamp: now.toISOString(),
       context: page === undefined ? this.context : { ...this.context, page },
     }
-    this.queue.add(message)
-    this.tell('recorded', message)
   }
 
-  private async forward(kafka: Core, sink: ReturnType<typeof collectorSink>, lingerMs?: number): Promise<Forwarder> {
-    await this.opened
-    const forwarder = await kafka.forward({ topic: this.topic, sink, ...(lingerMs === undefined ? {} : { lingerMs }) })
-    for (const name of ['delivered', 'backoff', 'uncertain', 'deadLettered', 'stuck'] as const) {
-      forwarder.on(name, (event) => this.tell(name, event))
+  private async open(): Promise<Producer> {
+    const producer = this.kafka.producer()
+    await producer.connect()
+    return producer
+  }
+
+  /** Tries for as long as waiting may help. */
+  private async persist<T>(attempt: () => Promise<T>): Promise<T> {
+    const retry = retryOptions({ initialRetryTime: 1_000 })
+    for (let failures = 1; ; failures++) {
+      try {
+        return await attempt()
+      } catch (thrown) {
+        const error = fromNative(thrown)
+        if (!error.retriable || this.waits.over) throw error
+        const wait = retryTime(retry, failures)
+        this.kafka.logger().warn(`The tracker tries again in ${wait} ms: ${error.message}`)
+        await this.waits.sleep(wait)
+      }
     }
-    return forwarder
   }
 
-  private stored(messages: Message[], metadata: RecordMetadata[]): void {
-    const [only] = metadata
-    const base = metadata.length === 1 && only !== undefined ? BigInt(only.baseOffset) : undefined
-    const stored =
-      base === undefined || only === undefined
-        ? []
-        : messages.map(({ messageId }, index) => ({
-            messageId,
-            partition: only.partition,
-            offset: String(base + BigInt(index)),
-          }))
-    this.tell('stored', { topic: this.topic, messages: stored })
+  private relay(forwarder: Forwarder): void {
+    for (const name of FORWARDED) forwarder.on(name, (event) => this.listeners.tell(name, event))
   }
 
-  private tell<Name extends keyof TrackerEvents>(name: Name, event: TrackerEvents[Name]): void {
-    for (const listener of [...(this.listeners.get(name) ?? [])]) listener(event as never)
+  private failed(thrown: unknown): void {
+    const { message, type: code = 'INTERNAL' } = fromNative(thrown)
+    this.kafka.logger().error(`Events are not delivered: ${message}`)
+    this.listeners.tell('stuck', { topic: this.topic, partition: -1, code, message })
   }
-}
 
-async function open(kafka: Core): Promise<Producer> {
-  const producer = kafka.producer()
-  await producer.connect()
-  return producer
+  private dropped(count: number, error: Error): void {
+    this.kafka.logger().warn(`${count} events were lost: ${error.message}`)
+    this.listeners.tell('dropped', { count, error })
+  }
 }

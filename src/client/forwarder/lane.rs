@@ -4,8 +4,9 @@ use super::delivery::{Answered, Outcome, WireBatch};
 use super::event::Event;
 use super::op::{Claimed, ForwarderOp};
 use super::row::DeliveryRow;
+use super::state::{Change, Context, Purpose, State};
 use super::wire::Cut;
-use crate::base::{Code, Error, Instant, Now, Offset, ProducerId, Random, Timestamp, TopicPartition};
+use crate::base::{Code, Error, Instant, Now, Offset, Timestamp, TopicPartition};
 use crate::client::backoff::Backoff;
 
 /// The delivery of one partition by its owner.
@@ -31,69 +32,11 @@ pub(super) struct Lane {
     hurries: bool,
 }
 
-enum State {
-    /// The row is to be read.
-    Unclaimed,
-    /// A transaction runs.
-    Storing(Purpose),
-    /// Nothing is on its way.
-    Idle,
-    /// The row is to become another.
-    Changing(Change),
-    /// The marker's records are to be read again.
-    Marked,
-    /// The wire batch is at hand, to be sent.
-    Ready(Cut),
-    /// It is on its way.
-    Sent(Cut),
-    /// Somebody must have a look first.
-    Stuck,
-}
-
-struct Change {
-    row: DeliveryRow,
-    /// Everything that the log holds becomes uncertain.
-    doubt: bool,
-    /// The batch that is sent next, where the marker stays.
-    then: Option<Cut>,
-    /// What the application hears once it is done.
-    event: Option<Event>,
-}
-
-enum Purpose {
-    /// Its result belongs to a former life of this lane.
-    Void,
-    Claim,
-    /// A stall: is the row still ours?
-    Verify(Cut),
-    Save(Option<Cut>, Option<Event>),
-    Mark(Option<Event>),
-    Remark,
-}
-
 /// What a lane waits for.
 pub(super) enum Next {
     Store(Instant),
     Send(Instant),
     Nothing,
-}
-
-/// What a lane must know of its surroundings in order to decide.
-pub(super) struct Context<'a> {
-    pub(super) now: Now,
-    pub(super) linger_ms: u64,
-    pub(super) bytes_max: usize,
-    pub(super) random: &'a mut Random,
-}
-
-impl Context<'_> {
-    fn fresh(&mut self) -> ProducerId {
-        DeliveryRow::fresh_id(self.random)
-    }
-
-    fn after(&mut self, backoff: Backoff, attempts: u32) -> Instant {
-        self.now.instant + backoff.delay(attempts, self.random)
-    }
 }
 
 impl Lane {
@@ -159,6 +102,9 @@ impl Lane {
     /// Marks what there is as soon as possible, until it is told to relax.
     pub(super) fn hurry(&mut self, hurries: bool) {
         self.hurries = hurries;
+        if hurries {
+            self.due = 0;
+        }
     }
 
     /// True while it is worth waiting for what this lane is about to have.
@@ -420,6 +366,7 @@ impl Lane {
         else {
             return;
         };
+        let introduced = answer.outcome == Outcome::Unregistered && row.signature.is_empty();
         let row = match &answer.signature {
             Some((signature, at)) => {
                 self.signed = Some(ctx.now.instant);
@@ -428,7 +375,7 @@ impl Lane {
             None => row,
         };
         let taken = matches!(answer.outcome, Outcome::Accepted | Outcome::Duplicate | Outcome::DeadLettered);
-        self.attempts = if taken { 0 } else { self.attempts + 1 };
+        self.attempts = if taken { 0 } else { self.attempts + u32::from(!introduced) };
         self.not_before = if self.attempts > 1 { ctx.after(Backoff::DELIVERY, self.attempts) } else { 0 };
         let partition = self.tp.partition;
         self.state = State::Changing(match answer.outcome {
@@ -464,21 +411,6 @@ impl Lane {
             row.marked_at = row.signed_at;
         }
         Change { doubt: old && cut.last >= row.uncertain, then: Some(cut), ..Change::to(row) }
-    }
-}
-
-impl Change {
-    fn to(row: DeliveryRow) -> Self {
-        Self { row, doubt: false, then: None, event: None }
-    }
-
-    fn doubting(row: DeliveryRow) -> Self {
-        Self { doubt: true, ..Self::to(row) }
-    }
-
-    /// True if nothing is lost by its waiting for the next marker.
-    fn plain(&self) -> bool {
-        self.row.marker.is_none() && !self.doubt && self.event.is_none()
     }
 }
 

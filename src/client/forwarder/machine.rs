@@ -2,8 +2,9 @@ use std::collections::VecDeque;
 
 use super::delivery::{Answered, Delivery, Failure, WireBatch};
 use super::event::Event;
-use super::lane::{Context, Lane, Next};
+use super::lane::{Lane, Next};
 use super::op::{Claimed, ForwarderOp};
+use super::state::Context;
 use crate::base::{Error, Instant, Map, Now, Offset, Random, TopicPartition};
 use crate::client::backoff::Backoff;
 use crate::log::TopicRow;
@@ -310,6 +311,10 @@ impl Forwarder {
         if !self.owns {
             return;
         }
+        // A request whose batches were all settled by another one needs no answer any more.
+        let lanes = &self.lanes;
+        let carries = |parcel: &Parcel| lanes.get(&parcel.0).is_some_and(|lane| lane.carries(parcel.1));
+        self.requests.retain(|request| request.carried.iter().any(carries));
         let (bytes_max, linger_ms) = (self.share(), self.linger_ms());
         for (partition, lane) in self.lanes.iter_mut() {
             if lane.may_store(now.instant) {

@@ -14,6 +14,7 @@ mod lane;
 mod machine;
 mod op;
 mod row;
+mod state;
 mod wire;
 
 pub use delivery::{Answered, Delivery, Failure, Outcome, WireBatch};

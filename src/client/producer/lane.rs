@@ -22,6 +22,8 @@ pub(super) struct Share {
     pub(super) call: CallId,
     /// The index of the call's first record in the batch.
     pub(super) first: i32,
+    /// How many of its records are in the batch.
+    pub(super) count: i32,
 }
 
 struct Batch {
@@ -63,11 +65,12 @@ impl Lane {
         batch.builder.push(frame.timestamp, frame.key, frame.value, &frame.headers);
         batch.about.durability = batch.about.durability.max(durability);
         self.sequence = self.sequence.wrapping_add(1) & Sequence::MAX;
-        let new = batch.about.shares.last().is_none_or(|share| share.call != call);
-        if new {
-            batch.about.shares.push(Share { call, first });
+        if let Some(share) = batch.about.shares.last_mut().filter(|share| share.call == call) {
+            share.count += 1;
+            return false;
         }
-        new
+        batch.about.shares.push(Share { call, first, count: 1 });
+        true
     }
 
     fn open_batch(&mut self) {

@@ -26,13 +26,15 @@ use crate::log::{Durability, TopicRow, unknown_partition};
 /// Names a call of the application until it is answered.
 pub type CallId = u64;
 
-/// Where the records of one send went in one partition.
+/// Where records of one send went: into one stored batch, one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
     /// The partition.
     pub partition: i32,
     /// The offset of the first record.
     pub base: Offset,
+    /// How many records.
+    pub count: i32,
     /// The partition's log start offset.
     pub start: Offset,
 }
@@ -49,7 +51,7 @@ pub enum Output {
 
 struct Progress {
     batches_open: usize,
-    sent: Map<i32, Sent>,
+    sent: Vec<Sent>,
     failed: Option<Error>,
 }
 
@@ -120,10 +122,9 @@ impl Producer {
             let lane = self.lanes.get_mut(&tp).ok_or_else(|| unknown_partition(tp.partition))?;
             batches_open += usize::from(lane.push(call, &frame, durability));
         }
-        let progress = Progress { batches_open, sent: Map::new(), failed: None };
+        let progress = Progress { batches_open, sent: Vec::new(), failed: None };
         self.calls.insert(call, progress);
         self.settle(call);
-        self.start();
         Ok(())
     }
 
@@ -210,7 +211,6 @@ impl Producer {
                 }
             }
         }
-        self.start();
     }
 
     fn put_back(&mut self, append: &Append, unknown: bool) {
@@ -233,8 +233,7 @@ impl Producer {
             match &answer {
                 Ok(appended) => {
                     let (base, start) = (appended.base + i64::from(share.first), appended.end.start);
-                    let sent = Sent { partition: tp.partition, base, start };
-                    progress.sent.get_or_insert_with(tp.partition, || sent);
+                    progress.sent.push(Sent { partition: tp.partition, base, count: share.count, start });
                 }
                 Err(error) => progress.failed = Some(error.clone()),
             }
@@ -247,8 +246,7 @@ impl Producer {
             return;
         }
         if let Some(progress) = self.calls.remove(&call) {
-            let sent = progress.sent.into_entries().map(|(_, sent)| sent).collect();
-            self.outputs.push_back(Output::Done(call, progress.failed.map_or(Ok(sent), Err)));
+            self.outputs.push_back(Output::Done(call, progress.failed.map_or(Ok(progress.sent), Err)));
         }
     }
 
@@ -256,7 +254,6 @@ impl Producer {
     pub fn tick(&mut self, now: Now) {
         if self.retry_at.is_some_and(|at| at <= now.instant) {
             self.retry_at = None;
-            self.start();
         }
     }
 
@@ -265,8 +262,11 @@ impl Producer {
         self.retry_at
     }
 
-    /// What is to be done next.
+    /// What is to be done next. What was sent since the last time shares a transaction.
     pub fn poll(&mut self) -> Option<Output> {
+        if self.outputs.is_empty() {
+            self.start();
+        }
         self.outputs.pop_front()
     }
 

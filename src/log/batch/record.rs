@@ -114,7 +114,7 @@ impl<'a> Records<'a> {
         let header_count = reader.varint()?;
         let headers = reader.rest();
         // Each header takes two bytes at least, so a count that lies is seen before anyone allocates for it.
-        if header_count < 0 || header_count as usize > headers.len() / 2 {
+        if !usize::try_from(header_count).is_ok_and(|count| count <= headers.len() / 2) {
             return Err(corrupt("a record's headers do not fit into it"));
         }
         let sequence = if self.base_sequence < 0 { -1 } else { sequence_at(self.base_sequence, delta) };

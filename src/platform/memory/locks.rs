@@ -1,20 +1,22 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
-use futures::channel::oneshot;
-
-use crate::base::{Code, Error, Map};
+use crate::base::Error;
 use crate::platform::ports::Locks;
+use crate::platform::slot::Slot;
 
 /// Exclusive locks within one process, granted in the order that they were asked for. Clones share them.
 #[derive(Clone, Default)]
 pub struct MemoryLocks {
-    /// Who waits for each lock that is held.
-    held: Rc<RefCell<Map<String, Waiters>>>,
+    held: Rc<RefCell<Vec<Held>>>,
 }
 
-type Waiters = VecDeque<oneshot::Sender<MemoryGuard>>;
+/// A lock that is held, and who waits for it. There are few, so they are searched in turn.
+struct Held {
+    name: String,
+    waiters: VecDeque<Weak<Slot<MemoryGuard>>>,
+}
 
 /// What holds a lock; dropping it hands the lock to the next waiter.
 pub struct MemoryGuard {
@@ -26,36 +28,32 @@ impl Locks for MemoryLocks {
     type Guard = MemoryGuard;
 
     async fn acquire(&self, name: &str) -> Result<MemoryGuard, Error> {
-        let granted = {
+        let granted = Slot::new();
+        {
             let mut held = self.held.borrow_mut();
-            let Some(waiters) = held.get_mut(name) else {
-                held.insert(name.to_string(), VecDeque::new());
+            let Some(lock) = held.iter_mut().find(|lock| lock.name == name) else {
+                held.push(Held { name: name.to_string(), waiters: VecDeque::new() });
                 return Ok(MemoryGuard { locks: self.clone(), name: name.to_string() });
             };
-            waiters.retain(|waiter| !waiter.is_canceled());
-            let (grant, granted) = oneshot::channel();
-            waiters.push_back(grant);
-            granted
-        };
-        // A holder always hands over, so this is reached only by a defect of the queue.
-        granted.await.map_err(|_| Error::new(Code::Internal, "a lock was dropped with its waiters"))
+            lock.waiters.retain(|waiter| waiter.strong_count() > 0);
+            lock.waiters.push_back(Rc::downgrade(&granted));
+        }
+        Ok(granted.take().await)
     }
 }
 
 impl Drop for MemoryGuard {
     fn drop(&mut self) {
-        let next = {
-            let mut held = self.locks.held.borrow_mut();
-            let next = held.get_mut(&self.name).and_then(VecDeque::pop_front);
-            if next.is_none() {
-                held.remove(&self.name);
+        let mut held = self.locks.held.borrow_mut();
+        let Some(index) = held.iter().position(|lock| lock.name == self.name) else { return };
+        while let Some(next) = held[index].waiters.pop_front() {
+            if let Some(next) = next.upgrade() {
+                drop(held);
+                // A waiter that gives up before it looks drops the guard, and so passes the lock on.
+                next.fill(Self { locks: self.locks.clone(), name: core::mem::take(&mut self.name) });
+                return;
             }
-            next
-        };
-        if let Some(next) = next {
-            let guard = Self { locks: self.locks.clone(), name: core::mem::take(&mut self.name) };
-            // A waiter that gave up hands the guard back: dropping it goes on to the one behind.
-            drop(next.send(guard));
         }
+        held.swap_remove(index);
     }
 }

@@ -2,7 +2,6 @@ use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
 use super::{MemoryBus, MemoryLocks, MemoryStorage};
-use crate::base::Map;
 
 /// Everything that the nodes of one log share: clones are the same log.
 #[derive(Clone, Default)]
@@ -21,12 +20,13 @@ impl MemoryLog {
     /// The log of this name on this thread. It is gone when the last one that holds it is dropped.
     pub fn named(name: &str) -> Self {
         LOGS.with_borrow_mut(|logs| {
-            logs.retain(|_, log| log.strong_count() > 0);
-            if let Some(shared) = logs.get(name).and_then(Weak::upgrade) {
+            logs.retain(|(_, log)| log.strong_count() > 0);
+            let found = logs.iter().find(|(each, _)| each == name);
+            if let Some(shared) = found.and_then(|(_, log)| log.upgrade()) {
                 return Self { shared };
             }
             let log = Self::default();
-            logs.insert(name.to_string(), Rc::downgrade(&log.shared));
+            logs.push((name.to_string(), Rc::downgrade(&log.shared)));
             log
         })
     }
@@ -48,5 +48,5 @@ impl MemoryLog {
 }
 
 thread_local! {
-    static LOGS: RefCell<Map<String, Weak<Shared>>> = RefCell::default();
+    static LOGS: RefCell<Vec<(String, Weak<Shared>)>> = const { RefCell::new(Vec::new()) };
 }

@@ -44,7 +44,7 @@ type Listener = Closure<dyn FnMut(MessageEvent)>;
 impl BroadcastBus {
     /// Joins the channel of the log `name`. Where there are no channels it reaches nobody.
     pub fn open(name: &str) -> Self {
-        let channel = BroadcastChannel::new(&["headwater/", name].concat()).ok();
+        let channel = BroadcastChannel::new(&format!("headwater/{name}")).ok();
         if let Some(channel) = channel.as_ref().filter(|channel| property(channel, "unref").is_some()) {
             channel.unref();
         }

@@ -24,7 +24,7 @@ impl Exception {
 
     /// `name: message`, for people.
     pub(super) fn text(&self) -> String {
-        [self.name.as_str(), self.message.as_str()].join(": ")
+        format!("{}: {}", self.name, self.message)
     }
 }
 

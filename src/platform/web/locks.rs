@@ -1,4 +1,5 @@
-use futures::channel::oneshot;
+use std::rc::{Rc, Weak};
+
 use js_sys::{Function, Object, Promise};
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
@@ -8,6 +9,7 @@ use super::dom::{Exception, global, property, set};
 use crate::base::{Code, Error};
 use crate::platform::memory::{MemoryGuard, MemoryLog};
 use crate::platform::ports::Locks;
+use crate::platform::slot::Slot;
 
 #[wasm_bindgen]
 extern "C" {
@@ -33,16 +35,17 @@ extern "C" {
     fn abort(this: &AbortController);
 }
 
-/// The locks of the origin, each named `headwater/<log>/<name>`. Where there are none (insecure pages, Node
-/// before 24), locks that hold among the nodes of this realm only.
-pub struct WebLocks {
+/// The locks of one log. Those of a log that the origin shares are Web Locks, named `headwater/<log>/<name>`; where
+/// there are none (insecure pages, Node before 24), they hold among the nodes of this realm only.
+pub struct PageLocks {
     prefix: String,
     manager: Option<LockManager>,
     realm: MemoryLog,
+    supported: bool,
 }
 
 /// What holds a lock; dropping it releases the lock.
-pub struct WebGuard {
+pub struct PageGuard {
     _web: Option<Release>,
     _realm: Option<MemoryGuard>,
 }
@@ -53,75 +56,73 @@ struct Release(Option<Function>);
 /// Takes a request back that nobody waits for any more. After the grant it changes nothing.
 struct Withdraw(AbortController);
 
-impl WebLocks {
-    /// The locks of the log `name`.
+impl PageLocks {
+    /// The locks of a log that the tabs and workers of the origin share.
     pub fn open(name: &str) -> Self {
         let manager = global("navigator").and_then(|navigator| property(&navigator, "locks"));
-        Self {
-            prefix: ["headwater/", name, "/"].concat(),
-            manager: manager.map(JsCast::unchecked_into),
-            realm: MemoryLog::named(name),
-        }
+        let manager: Option<LockManager> = manager.map(JsCast::unchecked_into);
+        let supported = manager.is_some();
+        Self { prefix: format!("headwater/{name}/"), manager, realm: MemoryLog::named(name), supported }
     }
 
-    /// False where a lock excludes only the nodes of this realm, so that nothing may rely on it.
+    /// The locks of a log in the memory of this realm.
+    pub fn in_memory(log: MemoryLog) -> Self {
+        Self { prefix: String::new(), manager: None, realm: log, supported: true }
+    }
+
+    /// False where others may open the log whom a lock does not exclude, so that nothing may rely on it.
     pub fn supported(&self) -> bool {
-        self.manager.is_some()
+        self.supported
     }
 }
 
-impl Locks for WebLocks {
-    type Guard = WebGuard;
+impl Locks for PageLocks {
+    type Guard = PageGuard;
 
-    async fn acquire(&self, name: &str) -> Result<WebGuard, Error> {
+    async fn acquire(&self, name: &str) -> Result<PageGuard, Error> {
         let Some(manager) = &self.manager else {
-            return Ok(WebGuard { _web: None, _realm: Some(self.realm.locks().acquire(name).await?) });
+            return Ok(PageGuard { _web: None, _realm: Some(self.realm.locks().acquire(name).await?) });
         };
-        let release = request(manager, &[self.prefix.as_str(), name].concat()).await?;
-        Ok(WebGuard { _web: Some(release), _realm: None })
+        let release = request(manager, &format!("{}{name}", self.prefix)).await?;
+        Ok(PageGuard { _web: Some(release), _realm: None })
     }
 }
 
 async fn request(manager: &LockManager, name: &str) -> Result<Release, Error> {
-    let refused = |thrown: &JsValue| refused(name, &Exception::of(thrown));
-    let controller = AbortController::new().map_err(|thrown| refused(&thrown))?;
+    let refused = |exception: &Exception| {
+        let message = format!("the browser refused the lock {name} ({})", exception.text());
+        Error::new(Code::StorageFailed, message)
+    };
+    let controller = AbortController::new().map_err(|thrown| refused(&Exception::of(&thrown)))?;
     let options = Object::new();
     set(&options, "signal", &controller.signal());
-    let (grant, granted) = oneshot::channel();
-    let callback = Closure::once(move |_lock: JsValue| hold(grant));
+    let answer = Slot::new();
+    let grant = Rc::downgrade(&answer);
+    let callback = Closure::once(move |_lock: JsValue| hold(&grant));
     let ended = manager.request(name, &options, callback.as_ref().unchecked_ref());
-    let ended = ended.map_err(|thrown| refused(&thrown))?;
-    let (fail, failed) = oneshot::channel();
+    let ended = ended.map_err(|thrown| refused(&Exception::of(&thrown)))?;
+    let refusal = Rc::downgrade(&answer);
     spawn_local(async move {
-        // It resolves on release and rejects on withdrawal. The callback lives until then.
-        let ended = JsFuture::from(ended).await;
-        if let Err(thrown) = ended {
-            // Nobody listens after a withdrawal.
-            let _ = fail.send(Exception::of(&thrown));
+        // It resolves on release and rejects on withdrawal or refusal. The callback lives until then.
+        if let (Err(thrown), Some(refusal)) = (JsFuture::from(ended).await, refusal.upgrade()) {
+            refusal.fill(Err(Exception::of(&thrown)));
         }
         drop(callback);
     });
-    let withdraw = Withdraw(controller);
-    let outcome = granted.await;
-    drop(withdraw);
-    match outcome {
-        Ok(release) => Ok(release),
-        Err(_) => Err(self::refused(name, &failed.await.unwrap_or_default())),
-    }
+    let _withdraw = Withdraw(controller);
+    answer.take().await.map_err(|exception| refused(&exception))
 }
 
 /// Called by the browser when the lock is granted: the lock is held until the promise ends.
-fn hold(grant: oneshot::Sender<Release>) -> JsValue {
+fn hold(grant: &Weak<Slot<Result<Release, Exception>>>) -> JsValue {
     let mut resolve = None;
     let held = Promise::new(&mut |resolved, _| resolve = Some(resolved));
-    // Where the waiter gave up meanwhile, the release comes back and is dropped: the promise ends at once.
-    drop(grant.send(Release(resolve)));
+    let release = Release(resolve);
+    // Where the waiter gave up meanwhile, the release is dropped here and the promise ends at once.
+    if let Some(grant) = grant.upgrade() {
+        grant.fill(Ok(release));
+    }
     held.into()
-}
-
-fn refused(name: &str, exception: &Exception) -> Error {
-    let message = format!("the browser refused the lock {name}: {}", exception.text());
-    Error::new(Code::StorageFailed, message)
 }
 
 impl Drop for Release {

@@ -12,6 +12,6 @@ mod seed;
 pub use broadcast::BroadcastBus;
 pub use clock::PageClock;
 pub use indexed_db::IndexedDb;
-pub use locks::{WebGuard, WebLocks};
-pub use page::{PageBus, PageGuard, PageLocks, PageParts, PageStorage, open};
+pub use locks::{PageGuard, PageLocks};
+pub use page::{PageBus, PageParts, PageStorage, open};
 pub use seed::seed;

@@ -2,11 +2,11 @@ use std::rc::Rc;
 
 use wasm_bindgen_futures::spawn_local;
 
-use super::{BroadcastBus, IndexedDb, PageClock, WebGuard, WebLocks};
+use super::{BroadcastBus, IndexedDb, PageClock, PageLocks};
 use crate::base::{Code, Error};
 use crate::log::Plan;
-use crate::platform::memory::{MemoryBus, MemoryGuard, MemoryLog, MemoryStorage};
-use crate::platform::ports::{Apply, Bus, Locks, Storage, StorageEvent};
+use crate::platform::memory::{MemoryBus, MemoryLog, MemoryStorage};
+use crate::platform::ports::{Apply, Bus, Storage, StorageEvent};
 
 /// The ports of one node.
 pub struct PageParts {
@@ -41,7 +41,7 @@ pub async fn open(
             storage: PageStorage::IndexedDb(storage),
             bus: PageBus::Broadcast(BroadcastBus::open(name)),
             clock: PageClock,
-            locks: PageLocks::Web(WebLocks::open(name)),
+            locks: PageLocks::open(name),
         }),
         Err(error) if error.code() == Code::StorageMissing => {
             events(StorageEvent::Degraded(error.message().to_string()));
@@ -59,7 +59,7 @@ fn in_memory(name: &str) -> PageParts {
         storage: PageStorage::Memory(log.storage().clone()),
         bus: PageBus::Memory(log.bus()),
         clock: PageClock,
-        locks: PageLocks::Memory(log),
+        locks: PageLocks::in_memory(log),
     }
 }
 
@@ -136,42 +136,5 @@ impl Bus for PageBus {
             Self::Broadcast(bus) => bus.send(message),
             Self::Memory(bus) => bus.send(message),
         }
-    }
-}
-
-/// The locks between the nodes of a page's log.
-pub enum PageLocks {
-    /// Of the origin.
-    Web(WebLocks),
-    /// Of this realm, with the log that keeps them.
-    Memory(MemoryLog),
-}
-
-/// What holds a lock of a page's log; dropping it releases the lock.
-pub enum PageGuard {
-    /// A lock of the origin.
-    Web(WebGuard),
-    /// A lock of this realm.
-    Memory(MemoryGuard),
-}
-
-impl PageLocks {
-    /// False where the log is the origin's but its locks hold among the nodes of this realm only.
-    pub fn supported(&self) -> bool {
-        match self {
-            Self::Web(locks) => locks.supported(),
-            Self::Memory(_) => true,
-        }
-    }
-}
-
-impl Locks for PageLocks {
-    type Guard = PageGuard;
-
-    async fn acquire(&self, name: &str) -> Result<PageGuard, Error> {
-        Ok(match self {
-            Self::Web(locks) => PageGuard::Web(locks.acquire(name).await?),
-            Self::Memory(log) => PageGuard::Memory(log.locks().acquire(name).await?),
-        })
     }
 }

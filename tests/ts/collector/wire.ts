@@ -19,7 +19,12 @@ export interface WireOptions {
 const encoder = new TextEncoder()
 
 /** A Kafka record batch (format 2), not compressed. */
-export function wire({ producerId = P, epoch = 0, sequence = 0, records = ['a'] }: WireOptions = {}): Uint8Array {
+export function wire({
+  producerId = P,
+  epoch = 0,
+  sequence = 0,
+  records = ['a'],
+}: WireOptions = {}): Uint8Array {
   const full = records.map((record) => (typeof record === 'string' ? { value: record } : record))
   const times = full.map(({ timestamp = 1_700_000_000_000 }) => timestamp)
   const base = times[0] ?? 0
@@ -46,7 +51,11 @@ export function wire({ producerId = P, epoch = 0, sequence = 0, records = ['a'] 
   return batch
 }
 
-function encodeRecord({ key = null, value, headers = [] }: WireRecord, sinceBase: number, delta: number): Uint8Array {
+function encodeRecord(
+  { key = null, value, headers = [] }: WireRecord,
+  sinceBase: number,
+  delta: number,
+): Uint8Array {
   const body: number[] = [0, ...varint(sinceBase), ...varint(delta), ...part(key), ...part(value)]
   body.push(...varint(headers.length))
   for (const [name, content] of headers) body.push(...part(name), ...part(content))
@@ -86,9 +95,11 @@ export interface Listed {
 
 /** The body of a request. */
 export function request(listed: Listed[], writeKey = 'key'): Uint8Array<ArrayBuffer> {
-  const batches = listed.map(({ batch, topic = 'events', partition = 0, partitions = 1, signature, signedAt }) => {
-    return { topic, partition, partitions, bytes: batch.length, uncertain: false, signature, signedAt }
-  })
+  const batches = listed.map(
+    ({ batch, topic = 'events', partition = 0, partitions = 1, signature, signedAt }) => {
+      return { topic, partition, partitions, bytes: batch.length, uncertain: false, signature, signedAt }
+    },
+  )
   const line = encoder.encode(`${JSON.stringify({ v: 1, writeKey, sentAt: 1_700_000_000_000, batches })}\n`)
   return concat([line, ...listed.map(({ batch }) => batch)])
 }

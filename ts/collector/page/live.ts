@@ -11,6 +11,8 @@ interface RecordState {
   key: string | null
   value: string | null
   valueEncoding?: string
+  headers: { key: string; value: string | null }[]
+  identity: { producerId: string; epoch: number; sequence: number; hwId: string | null }
 }
 
 /** A record and where it stands. */
@@ -28,6 +30,14 @@ export class LivePage {
   readonly #page: Document
   readonly #next = new Map<string, bigint>()
   readonly #seen = new Map<string, bigint>()
+  readonly #clock: Intl.DateTimeFormatOptions = {
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    fractionalSecondDigits: 3,
+    hourCycle: 'h23',
+  }
+  #looked = false
   #paused = false
   #timer: ReturnType<typeof setTimeout> | undefined
 
@@ -44,7 +54,10 @@ export class LivePage {
     this.#element('snippet').textContent = [
       "import { createTracker } from 'headwater/tracker'",
       '',
-      `const tracker = createTracker({ writeKey: '…', endpoint: '${page.location.origin}/v1/batches' })`,
+      'const tracker = createTracker({',
+      "  writeKey: '…',",
+      `  endpoint: '${page.location.origin}/v1/batches',`,
+      '})',
       "tracker.track('Product Added', { sku: 'A-113' })",
     ].join('\n')
     this.#wake()
@@ -82,6 +95,7 @@ export class LivePage {
       const { topics } = await this.#get<{ topics: TopicState[] }>('/v1/topics')
       this.#showTopics(topics)
       this.#showRecords(await this.#arrivals(topics))
+      this.#looked = true
       this.#say('live', 'live')
     } catch (error) {
       this.#say(
@@ -127,9 +141,11 @@ export class LivePage {
 
   #showTopics(topics: TopicState[]): void {
     this.#element('topics').replaceChildren(...topics.map((topic) => this.#topicCard(topic)))
-    this.#element('empty').hidden = topics.some(({ partitions }) =>
-      partitions.some(({ highWatermark }) => highWatermark !== '0'),
+    const empty = topics.every(({ partitions }) =>
+      partitions.every(({ highWatermark }) => highWatermark === '0'),
     )
+    this.#element('empty').hidden = !empty
+    this.#element('table').hidden = empty
   }
 
   #topicCard({ topic, partitions }: TopicState): HTMLElement {
@@ -177,15 +193,13 @@ export class LivePage {
         .find((value) => typeof value === 'string' && value !== '')
       return typeof found === 'string' ? found.slice(0, 200) : ''
     }
-    const line = this.#make('tr', '', 'record')
+    const line = this.#make('tr', '', this.#looked ? 'record fresh' : 'record')
     line.tabIndex = 0
     const time = new Date(record.timestamp)
-    const clock = Number.isNaN(time.getTime())
-      ? ''
-      : time.toLocaleTimeString(undefined, { fractionalSecondDigits: 3 })
+    const clock = Number.isNaN(time.getTime()) ? '' : time.toLocaleTimeString(undefined, this.#clock)
     const cells = [
       clock,
-      text('event', 'name', 'type') || (record.valueEncoding === undefined ? '(no event)' : '(bytes)'),
+      text('event', 'name', 'type') || this.#header(record, 'hw-error-code') || '–',
       text('userId', 'anonymousId') || (record.key ?? '').slice(0, 200),
       `${topic} / ${partition}`,
       record.offset,
@@ -209,10 +223,16 @@ export class LivePage {
     const cell = this.#page.createElement('td')
     cell.colSpan = 5
     cell.className = 'detail'
-    const parsed = Object.keys(event).length > 0
-    const text = parsed ? JSON.stringify(event, null, 2) : (record.value ?? 'null')
-    cell.append(this.#make('pre', text.slice(0, 20_000)))
+    const text = Object.keys(event).length > 0 ? JSON.stringify(event, null, 2) : (record.value ?? 'null')
+    const { producerId, epoch, sequence, hwId } = record.identity
+    const identity = `producer ${producerId}, epoch ${epoch}, sequence ${sequence}${hwId === null ? '' : `, hw-id ${hwId}`}`
+    const about = this.#header(record, 'hw-error-message') || identity
+    cell.append(this.#make('p', about), this.#make('pre', text.slice(0, 20_000)))
     return cell
+  }
+
+  #header({ headers }: RecordState, name: string): string {
+    return headers.find(({ key }) => key === name)?.value?.slice(0, 200) ?? ''
   }
 
   #parse({ value, valueEncoding }: RecordState): Record<string, unknown> {

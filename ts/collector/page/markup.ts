@@ -27,13 +27,13 @@ export const MARKUP: string = `<!doctype html>
       <h2>Latest records</h2>
       <button id="pause" type="button" aria-pressed="false">Pause</button>
     </div>
-    <table>
+    <table id="table" hidden>
       <thead>
         <tr><th>Time</th><th>Event</th><th>User</th><th>Topic</th><th class="number">Offset</th></tr>
       </thead>
       <tbody id="rows"></tbody>
     </table>
-    <div id="empty">
+    <div id="empty" hidden>
       <p>Nothing has arrived yet. Send something from a page:</p>
       <pre id="snippet"></pre>
     </div>

@@ -28,7 +28,8 @@ main {
   display: grid; grid-template-columns: minmax(13rem, 18rem) minmax(0, 1fr); align-items: start;
   gap: 1rem; padding: 1rem clamp(1rem, 3vw, 2rem); max-width: 90rem; margin: auto;
 }
-@media (max-width: 46rem) { main { grid-template-columns: minmax(0, 1fr); } }
+main:has(#topics:empty) { grid-template-columns: minmax(0, 1fr); max-width: 52rem; }
+#topics:empty { display: none; }
 #topics { display: grid; gap: 1rem; }
 article, #records { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; }
 article { padding: .8rem 1rem; }
@@ -60,15 +61,25 @@ th:nth-child(1) { width: 8.5rem; } th:nth-child(4) { width: 22%; } th:nth-child(
 td:nth-child(1), td:nth-child(5) { font-variant-numeric: tabular-nums; color: var(--quiet); }
 td:nth-child(2) { font-weight: 550; }
 td:nth-child(3) { font-family: var(--mono); font-size: .8rem; }
-#rows tr.record { cursor: pointer; animation: arrive 2s ease-out; }
+#rows tr.record { cursor: pointer; }
+#rows tr.fresh { animation: arrive 2s ease-out; }
 #rows tr.record:hover { background: var(--ground); }
 @keyframes arrive { from { background: var(--fresh); } }
-@media (prefers-reduced-motion: reduce) { #rows tr.record { animation: none; } }
+@media (prefers-reduced-motion: reduce) { #rows tr.fresh { animation: none; } }
 pre {
   margin: 0; padding: .8rem 1rem; background: var(--ground); border-radius: .4rem; font: .8rem/1.55 var(--mono);
   white-space: pre-wrap; overflow-wrap: anywhere; max-height: 24rem; overflow: auto;
 }
-td.detail { padding: 0 1rem .8rem; border-top: 0; white-space: normal; font-weight: 400; }
+td.detail p { margin: 0 0 .5rem; color: var(--quiet); font: .75rem var(--mono); overflow-wrap: anywhere; }
+td.detail { padding: 0 1rem .8rem; border-top: 0; white-space: normal; font-variant-numeric: normal; color: inherit; }
 #empty { padding: 1rem; color: var(--quiet); }
 #empty p { margin-top: 0; }
+[hidden] { display: none !important; }
+@media (max-width: 46rem) {
+  main, main:has(#topics:empty) { grid-template-columns: minmax(0, 1fr); }
+  th, td { padding-inline: .7rem; }
+  th:nth-child(1) { width: 7.4rem; } th:nth-child(5) { width: 4.5rem; }
+  th:nth-child(3), tr.record td:nth-child(3) { display: none; }
+  th:nth-child(4) { width: 28%; }
+}
 `

@@ -1,7 +1,6 @@
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use futures::channel::oneshot;
 use futures::future::{Either, select};
 use gloo_timers::future::TimeoutFuture;
 use idb::event::VersionChangeEvent;
@@ -10,11 +9,11 @@ use idb::{Database, DatabaseEvent, Factory, ObjectStoreParams, Request};
 use js_sys::{Array, Object};
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::spawn_local;
 use web_sys::{Event, IdbDatabase, IdbTransaction};
 
 use super::failure::copy;
 use crate::log::{Durability, Plan, Store};
+use crate::platform::slot::Slot;
 use crate::platform::web::dom::{Exception, set};
 
 #[wasm_bindgen]
@@ -60,14 +59,11 @@ impl Connection {
             blocked();
         });
         request.on_upgrade_needed(|event| create_stores(&event));
-        let mut answer = answer(request);
+        let answer = answer(request);
         loop {
-            match select(answer, TimeoutFuture::new(OPEN_MS_MAX)).await {
-                Either::Left((database, _)) => {
-                    let database = database.unwrap_or_else(|_| Err(Exception::named("AbortError")))?;
-                    return Ok(Self::new(database));
-                }
-                Either::Right((_, pending)) if waits.get() => answer = pending,
+            match select(answer.take(), TimeoutFuture::new(OPEN_MS_MAX)).await {
+                Either::Left((opened, _)) => return opened.map(Self::new),
+                Either::Right(_) if waits.get() => {}
                 Either::Right(_) => return Err(Exception::named("TimeoutError")),
             }
         }
@@ -113,37 +109,39 @@ impl Drop for Connection {
     }
 }
 
-/// What the request says in the end. Its handlers live until then, even where nobody waits any more: a
+/// What the request says in the end. It lives until then, in its own handlers, even where nobody waits any more: a
 /// connection that nobody takes is closed, because an orphan would block every upgrade.
-fn answer(mut request: OpenDatabaseRequest) -> oneshot::Receiver<Result<IdbDatabase, Exception>> {
-    let (opened, answer) = oneshot::channel();
-    let (success, succeeded) = oneshot::channel();
-    let (error, failed) = oneshot::channel();
-    // The task below waits for either; it ends with the first.
-    request.on_success(move |_| {
-        let _ = success.send(());
-    });
-    request.on_error(move |event| {
-        Event::from(event).prevent_default();
-        let _ = error.send(());
-    });
-    spawn_local(async move {
-        select(succeeded, failed).await;
+fn answer(request: OpenDatabaseRequest) -> Rc<Slot<Result<IdbDatabase, Exception>>> {
+    let answer = Slot::new();
+    let waiter = Rc::downgrade(&answer);
+    let request = Rc::new(RefCell::new(Some(request)));
+    let asked = Rc::clone(&request);
+    let end = Rc::new(move || {
+        let Some(request) = asked.take() else { return };
         let result = match request.error() {
             Ok(Some(error)) => Err(Exception { name: error.name(), message: error.message() }),
             _ => request.database().map(IdbDatabase::from).map_err(|error| copy(&error)),
         };
-        if let Err(Ok(orphan)) = opened.send(result) {
-            orphan.close();
+        match (waiter.upgrade(), result) {
+            (Some(waiter), result) => waiter.fill(result),
+            (None, Ok(orphan)) => orphan.close(),
+            (None, Err(_)) => {}
         }
     });
+    if let Some(request) = &mut *request.borrow_mut() {
+        let failed = Rc::clone(&end);
+        request.on_success(move |_| end());
+        request.on_error(move |event| {
+            Event::from(event).prevent_default();
+            failed();
+        });
+    }
     answer
 }
 
 fn create_stores(event: &VersionChangeEvent) {
     let Ok(database) = event.database() else { return };
-    let present = database.store_names();
-    for store in Store::ALL.iter().filter(|store| !present.iter().any(|name| name == store.name())) {
+    for store in Store::ALL {
         // Where a store cannot be created, the first transaction that names it says so.
         let _ = database.create_object_store(store.name(), ObjectStoreParams::new());
     }

@@ -1,7 +1,6 @@
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
-use futures::channel::oneshot;
 use gloo_timers::future::TimeoutFuture;
 use wasm_bindgen_futures::spawn_local;
 
@@ -9,6 +8,7 @@ use super::connection::Connection;
 use super::failure::is_missing;
 use crate::base::{Code, Error};
 use crate::platform::ports::StorageEvent;
+use crate::platform::slot::Slot;
 use crate::platform::web::dom::Exception;
 
 /// The connection of this realm: opened once for everybody who asks, and replaced when it dies.
@@ -16,8 +16,8 @@ pub(super) struct Connections {
     name: String,
     events: Box<dyn Fn(StorageEvent)>,
     state: RefCell<State>,
-    /// How many connections have been opened.
-    opened: Cell<u32>,
+    /// How many connections there have been.
+    count: Cell<u32>,
     /// Opens that failed, and connections that died unproved, since a transaction last completed.
     failures: Cell<usize>,
     /// True from [`StorageEvent::Blocked`] to [`StorageEvent::Recovered`].
@@ -34,7 +34,7 @@ enum State {
     Shut,
 }
 
-type Waiter = oneshot::Sender<Result<Rc<Connection>, Error>>;
+type Waiter = Weak<Slot<Result<Rc<Connection>, Error>>>;
 
 /// How long to wait before opening again, by how often it failed. After the last, every further call tries
 /// once, so that storage that comes back is found.
@@ -46,7 +46,7 @@ impl Connections {
             name,
             events,
             state: RefCell::new(State::Closed),
-            opened: Cell::new(0),
+            count: Cell::new(0),
             failures: Cell::new(0),
             blocked: Cell::new(false),
             degraded: Cell::new(false),
@@ -55,7 +55,8 @@ impl Connections {
 
     /// The connection, opened where there is none.
     pub(super) async fn connection(self: &Rc<Self>) -> Result<Rc<Connection>, Error> {
-        let (waiter, opened) = oneshot::channel();
+        let opened = Slot::new();
+        let waiter = Rc::downgrade(&opened);
         match &mut *self.state.borrow_mut() {
             State::Open(connection) => return Ok(Rc::clone(connection)),
             State::Shut => return Err(shut()),
@@ -65,11 +66,11 @@ impl Connections {
                 let connections = Rc::clone(self);
                 spawn_local(async move {
                     let result = connections.open().await;
-                    connections.answer(&result);
+                    connections.opened(&result);
                 });
             }
         }
-        opened.await.unwrap_or_else(|_| Err(shut()))
+        opened.take().await
     }
 
     /// Gives this connection up, unless another has replaced it already.
@@ -96,7 +97,9 @@ impl Connections {
 
     /// Closes the connection, for good.
     pub(super) fn shut(&self) {
-        self.state.replace(State::Shut);
+        if let State::Opening(waiters) = self.state.replace(State::Shut) {
+            answer(&waiters, &Err(shut()));
+        }
     }
 
     async fn open(self: &Rc<Self>) -> Result<Rc<Connection>, Error> {
@@ -120,7 +123,7 @@ impl Connections {
             if exception.name == "VersionError" {
                 return Err(self.refused(Code::StorageNewerFormat, &exception));
             }
-            if self.opened.get() == 0 && is_missing(&exception) {
+            if self.count.get() == 0 && is_missing(&exception) {
                 return Err(self.refused(Code::StorageMissing, &exception));
             }
             self.failed(&exception);
@@ -132,12 +135,12 @@ impl Connections {
 
     /// Sees to it that the connection is dropped when it ends.
     fn adopt(self: &Rc<Self>, mut connection: Connection) -> Rc<Connection> {
-        let count = self.opened.get() + 1;
-        self.opened.set(count);
+        let count = self.count.get() + 1;
+        self.count.set(count);
         let connections = Rc::downgrade(self);
         connection.on_end(move || {
             if let Some(connections) = connections.upgrade()
-                && connections.opened.get() == count
+                && connections.count.get() == count
             {
                 connections.drop_connection();
             }
@@ -145,19 +148,16 @@ impl Connections {
         Rc::new(connection)
     }
 
-    fn answer(&self, result: &Result<Rc<Connection>, Error>) {
+    fn opened(&self, result: &Result<Rc<Connection>, Error>) {
         let next = result.as_ref().map_or(State::Closed, |connection| State::Open(Rc::clone(connection)));
         let State::Opening(waiters) = self.state.replace(next) else {
             self.shut();
             return;
         };
-        if result.is_ok() && self.opened.get() > 1 {
+        if result.is_ok() && self.count.get() > 1 {
             (self.events)(StorageEvent::Reopened);
         }
-        for waiter in waiters {
-            // Whoever asked may have stopped waiting.
-            let _ = waiter.send(result.clone());
-        }
+        answer(&waiters, result);
     }
 
     fn drop_connection(&self) {
@@ -183,7 +183,13 @@ impl Connections {
             Code::StorageNewerFormat => "a newer headwater wrote the database: load the newer version",
             _ => "the database cannot be opened: try again later, or use memory",
         };
-        Error::new(code, [message, " (", &self.name, ": ", &exception.text(), ")"].concat())
+        Error::new(code, format!("{message} ({}: {})", self.name, exception.text()))
+    }
+}
+
+fn answer(waiters: &[Waiter], result: &Result<Rc<Connection>, Error>) {
+    for waiter in waiters.iter().filter_map(Weak::upgrade) {
+        waiter.fill(result.clone());
     }
 }
 

@@ -21,7 +21,7 @@ impl IndexedDb {
     /// [`Code::StorageMissing`] where there is no IndexedDB for this page, [`Code::StorageNewerFormat`], and
     /// [`Code::StorageFailed`] where the database cannot be opened after three attempts.
     pub async fn open(name: &str, events: impl Fn(StorageEvent) + 'static) -> Result<Self, Error> {
-        let connections = Connections::new(["headwater/", name].concat(), Box::new(events));
+        let connections = Connections::new(format!("headwater/{name}"), Box::new(events));
         connections.connection().await?;
         Ok(Self { connections })
     }
@@ -70,5 +70,5 @@ fn failed(code: Code, cause: &Exception) -> Error {
         Code::StorageUnknownOutcome => "the connection died during the commit: read what became of it",
         _ => "the connection died before the commit, twice or for too long: try again later",
     };
-    Error::new(code, [message, " (", &cause.text(), ")"].concat())
+    Error::new(code, format!("{message} ({})", cause.text()))
 }

@@ -23,29 +23,11 @@ use crate::platform::web::dom::Exception;
 /// the writes and the commit follow in the same turn: a page that is frozen or busy later holds nobody up.
 pub(super) async fn run(connection: &Connection, plan: &Plan, apply: Apply<'_>) -> Result<(), Failure> {
     let transaction = Transaction::begin(connection, plan)?;
-    let mut scans = transaction.scan(plan).map_err(thrown)?;
-    for (store, key, value) in &plan.adds {
-        transaction.add(*store, key, value).map_err(thrown)?;
-    }
-    // The last one that asks for anything: requests of a transaction succeed in the order they were made in.
-    let asked = scans.iter_mut().rev().any(|scan| {
-        let progress = Rc::clone(&transaction.progress);
-        scan.on_success(move || progress.scanned())
-    });
-    if asked {
-        transaction.until(|progress| progress.scanned.get()).await?;
-    }
-    let rows: Result<Vec<_>, _> = scans.into_iter().map(Pending::rows).collect();
-    let writes = apply(&Rows(rows.map_err(thrown)?)).map_err(Failure::Refused)?;
-    check_writes(plan, &writes).map_err(Failure::Refused)?;
-    for write in &writes {
-        transaction.write(write).map_err(thrown)?;
-    }
-    transaction.commit()?;
-    if !plan.read_only() {
-        transaction.until(|_| false).await?;
-    }
-    Ok(())
+    let scans = transaction.ask(plan).map_err(thrown)?;
+    transaction.until(true).await?;
+    transaction.finish(plan, scans, apply)?;
+    // What a plan only read is read: there is nothing to wait for.
+    if plan.read_only() { Ok(()) } else { transaction.until(false).await }
 }
 
 /// One transaction and its handlers. Dropped before its commit it aborts, and nothing is written.
@@ -90,8 +72,36 @@ impl Transaction {
         Ok(Self { handle, progress, _handlers: [complete, abort, error] })
     }
 
-    fn scan(&self, plan: &Plan) -> Result<Vec<Pending>, idb::Error> {
-        plan.scans.iter().map(|scan| Pending::issue(&self.store(scan.store())?, scan)).collect()
+    /// Asks for the rows, and for the adds behind them.
+    fn ask(&self, plan: &Plan) -> Result<Vec<Pending>, idb::Error> {
+        let mut scans = Vec::with_capacity(plan.scans.len());
+        for scan in &plan.scans {
+            scans.push(Pending::issue(&self.store(scan.store())?, scan)?);
+        }
+        for (store, key, value) in &plan.adds {
+            self.add(*store, key, value)?;
+        }
+        // The last one that asks for anything: requests of a transaction succeed in the order they were made in.
+        let asked = scans.iter_mut().rev().any(|scan| {
+            let progress = Rc::clone(&self.progress);
+            scan.on_success(move || progress.scanned())
+        });
+        self.progress.scanned.set(!asked);
+        Ok(scans)
+    }
+
+    /// Decides on the rows, and asks for the writes and the commit.
+    fn finish(&self, plan: &Plan, scans: Vec<Pending>, apply: Apply<'_>) -> Result<(), Failure> {
+        let mut rows = Vec::with_capacity(scans.len());
+        for scan in scans {
+            rows.push(scan.rows().map_err(thrown)?);
+        }
+        let writes = apply(&Rows(rows)).map_err(Failure::Refused)?;
+        check_writes(plan, &writes).map_err(Failure::Refused)?;
+        for write in &writes {
+            self.write(write).map_err(thrown)?;
+        }
+        self.commit()
     }
 
     fn add(&self, store: Store, key: &Key, value: &Value) -> Result<(), idb::Error> {
@@ -124,8 +134,8 @@ impl Transaction {
         Ok(())
     }
 
-    /// Waits until `done`, or until the transaction has ended.
-    async fn until(&self, done: impl Fn(&Progress) -> bool) -> Result<(), Failure> {
+    /// Waits until the transaction has ended or, where `scanned`, until the rows are there.
+    async fn until(&self, scanned: bool) -> Result<(), Failure> {
         let mut watchdog = pin!(async {
             TimeoutFuture::new(STALLED_MS).await;
             TimeoutFuture::new(STALLED_MS).await;
@@ -135,7 +145,7 @@ impl Transaction {
             if let Some(end) = progress.end.take() {
                 return Poll::Ready(end.map_err(|cause| Failure::of(cause, progress.committing.get())));
             }
-            if done(progress) {
+            if scanned && progress.scanned.get() {
                 return Poll::Ready(Ok(()));
             }
             progress.waker.set(Some(context.waker().clone()));

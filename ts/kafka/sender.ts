@@ -1,0 +1,104 @@
+import type { Node } from '../generated/page-bindings.js'
+import { Frames } from '../native/frames.ts'
+import { fromNative } from './errors.ts'
+
+/** Where records of one send went: into one stored batch, one after another. */
+export interface Place {
+  partition: number
+  baseOffset: bigint
+  count: number
+  logStartOffset: bigint
+}
+
+/** Writes the records of one send. */
+type Write = (frames: Frames) => void
+
+/** Who calls the node. */
+interface Caller {
+  callNow<T>(work: (node: Node) => Promise<T>): Promise<T>
+}
+
+/** The sends of one task to one topic. */
+interface Parcel {
+  topic: string
+  acks: number
+  create: boolean
+  sends: { write: Write; resolve: (places: Place[]) => void; reject: (error: unknown) => void }[]
+}
+
+/** Numbers a place, as the wasm answers it. */
+const STRIDE = 4
+
+/** Collects the sends of one task: those to one topic cross into the wasm as one call, and share a transaction. */
+export class Sender {
+  private readonly frames = new Frames()
+  private parcels: Parcel[] = []
+
+  constructor(private readonly node: Caller) {}
+
+  /** Sends what `write` writes, after the task that runs now. */
+  send(topic: string, acks: number, create: boolean, write: Write): Promise<Place[]> {
+    return new Promise((resolve, reject) => {
+      this.parcel(topic, acks, create).sends.push({ write, resolve, reject })
+    })
+  }
+
+  private parcel(topic: string, acks: number, create: boolean): Parcel {
+    const open = this.parcels.find(
+      (each) => each.topic === topic && each.acks === acks && each.create === create,
+    )
+    if (open !== undefined) return open
+    if (this.parcels.length === 0) queueMicrotask(() => this.handOver())
+    const parcel: Parcel = { topic, acks, create, sends: [] }
+    this.parcels.push(parcel)
+    return parcel
+  }
+
+  private handOver(): void {
+    const { parcels } = this
+    this.parcels = []
+    for (const parcel of parcels) void this.call(parcel)
+  }
+
+  /** Never rejects. */
+  private async call({ topic, acks, create, sends }: Parcel): Promise<void> {
+    try {
+      const framed: typeof sends = []
+      const answers = await this.node.callNow((node) => {
+        const ends = new Uint32Array(sends.length)
+        for (const send of sends) {
+          try {
+            send.write(this.frames)
+            ends[framed.length] = this.frames.length
+            framed.push(send)
+          } catch (error) {
+            // Half a record must not become part of the next send.
+            this.frames.truncate(ends[framed.length - 1] ?? 0)
+            send.reject(error)
+          }
+        }
+        const bytes = this.frames.take()
+        return node.send(topic, bytes, ends.subarray(0, framed.length), acks, create) as Promise<unknown[]>
+      })
+      for (const [index, { resolve, reject }] of framed.entries()) {
+        const answer = answers[index]
+        if (answer instanceof BigInt64Array) resolve(places(answer))
+        else reject(fromNative(answer))
+      }
+    } catch (error) {
+      for (const { reject } of sends) reject(error)
+    }
+  }
+}
+
+function places(numbers: BigInt64Array): Place[] {
+  const found: Place[] = []
+  for (let at = 0; at < numbers.length; at += STRIDE) {
+    const [partition = 0n, baseOffset = 0n, count = 0n, logStartOffset = 0n] = numbers.subarray(
+      at,
+      at + STRIDE,
+    )
+    found.push({ partition: Number(partition), baseOffset, count: Number(count), logStartOffset })
+  }
+  return found
+}
