@@ -197,6 +197,8 @@ pub enum Command {
     Wake,
     /// Give the group up.
     Leave,
+    /// Forget the consumer.
+    Close,
 }
 
 /// The answer to a [`Call`].

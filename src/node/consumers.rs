@@ -105,6 +105,10 @@ impl Node {
             },
             Command::Wake => consumer.wake(),
             Command::Leave => self.leave(id),
+            Command::Close => {
+                self.leave(id);
+                self.consumers.members.remove(&id);
+            }
         }
     }
 

@@ -55,6 +55,7 @@ pub struct Driver<P: Platform> {
     waiting: RefCell<Map<CallId, oneshot::Sender<Result<Answer, Error>>>>,
     locks: RefCell<Map<LockId, Held<P>>>,
     armed: Cell<Option<Instant>>,
+    sleep: Cell<Option<AbortHandle>>,
     closed: Cell<bool>,
 }
 
@@ -87,6 +88,7 @@ impl<P: Platform> Driver<P> {
             waiting: RefCell::default(),
             locks: RefCell::default(),
             armed: Cell::new(None),
+            sleep: Cell::new(None),
             closed: Cell::new(false),
         })
     }
@@ -151,6 +153,10 @@ impl<P: Platform> Driver<P> {
     /// Stops the node: every lock is released, every call that waits ends, nothing more is stored or sent.
     pub fn close(&self) {
         self.closed.set(true);
+        // A sleep that goes on would keep the process of a server alive.
+        if let Some(sleep) = self.sleep.take() {
+            sleep.abort();
+        }
         for (_, held) in core::mem::take(&mut *self.locks.borrow_mut()).into_entries() {
             if let Held::Waiting(handle) = held {
                 handle.abort();
@@ -243,12 +249,18 @@ impl<P: Platform> Driver<P> {
         }
         self.armed.set(Some(deadline));
         let driver = Rc::clone(self);
-        self.platform.spawn(async move {
+        let (task, handle) = abortable(async move {
             driver.platform.clock().sleep_until(deadline).await;
-            if driver.armed.get() == Some(deadline) {
-                driver.armed.set(None);
-                driver.handle(Input::Tick);
-            }
+            driver.armed.set(None);
+            driver.handle(Input::Tick);
+        });
+        // An earlier deadline takes the place of the later one.
+        if let Some(later) = self.sleep.replace(Some(handle)) {
+            later.abort();
+        }
+        self.platform.spawn(async move {
+            // Aborted: another sleep has taken its place.
+            let _ = task.await;
         });
     }
 }

@@ -29,6 +29,12 @@ impl Consumer {
     }
 }
 
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.command(Command::Close);
+    }
+}
+
 #[wasm_bindgen]
 impl Consumer {
     /// Resolves when this consumer is the group's only member and every partition has a position.

@@ -58,6 +58,12 @@ export class NodeHandle implements Host {
     return this.running === undefined ? this.call(work) : this.running.run(work)
   }
 
+  /** Resolves when everything that was sent before survives a power cut. */
+  async flush(): Promise<void> {
+    this.sender.handOver()
+    await this.callNow((node) => node.flush())
+  }
+
   /** Tells the node something, if it is open. */
   tell(work: (node: Node) => void): void {
     this.running?.tell(work)

@@ -107,6 +107,8 @@ export class Producer {
   private readonly create: boolean
   private state: 'disconnected' | 'connected' | 'disconnecting' = 'disconnected'
   private connection: Connection | undefined
+  /** What waits for a partition count, and so is not on its way yet. */
+  private readonly choosing = new Set<Promise<Choice>>()
 
   /** @internal */
   constructor(
@@ -143,7 +145,7 @@ export class Producer {
     try {
       if (this.state !== 'connected' || connection === undefined) return
       this.state = 'disconnecting'
-      await connection.node.call((node) => node.flush())
+      await this.flushed(connection.node)
     } finally {
       this.state = 'disconnected'
       this.connection = undefined
@@ -190,7 +192,7 @@ export class Producer {
 
   /** Resolves when everything that was sent before survives a power cut. */
   async flush(): Promise<void> {
-    await this.connected().callNow((node) => node.flush())
+    await this.flushed(this.connected())
   }
 
   /** What the configuration says. */
@@ -235,8 +237,9 @@ export class Producer {
   /** @internal Appends messages to one topic; answers where they went, batch by batch. */
   async append(topic: string, messages: Message[], acks: number): Promise<Place[]> {
     if (messages.length === 0) return []
-    const choose = await this.choice(topic)
     const { sender } = this.connected()
+    const choice = this.choice(topic)
+    const choose = choice instanceof Promise ? await choice : choice
     return sender.send(topic, acks, this.create, (frames) => {
       const now = Date.now()
       for (const message of messages) {
@@ -250,10 +253,19 @@ export class Producer {
   private choice(topic: string): Choice | Promise<Choice> {
     const { partitioner } = this
     if (partitioner === undefined) return ({ partition }) => partition ?? -1
-    return this.connected().callNow(async (node) => {
+    const choice = this.connected().callNow(async (node) => {
       const metadata = partitionMetadata(await node.partitions(topic, this.create))
       return (message: Message) => partitioner({ topic, partitionMetadata: metadata, message })
     })
+    this.choosing.add(choice)
+    const chosen = () => this.choosing.delete(choice)
+    choice.then(chosen, chosen)
+    return choice
+  }
+
+  private async flushed(node: NodeHandle): Promise<void> {
+    await Promise.allSettled(this.choosing)
+    await node.flush()
   }
 }
 

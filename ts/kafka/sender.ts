@@ -54,7 +54,8 @@ export class Sender {
     return parcel
   }
 
-  private handOver(): void {
+  /** Does not wait for the end of the task. */
+  handOver(): void {
     const { parcels } = this
     this.parcels = []
     for (const parcel of parcels) void this.call(parcel)
