@@ -28,7 +28,11 @@ function open(name: string): Promise<IDBDatabase> {
   })
 }
 
-function transact(database: IDBDatabase, durability: Durability, work: (store: IDBObjectStore) => void): Promise<void> {
+function transact(
+  database: IDBDatabase,
+  durability: Durability,
+  work: (store: IDBObjectStore) => void,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const transaction = database.transaction('rows', 'readwrite', { durability })
     transaction.oncomplete = () => resolve()
@@ -160,7 +164,11 @@ async function readBack(): Promise<Figure> {
 
 /** What `track()` costs the main thread, against `JSON.stringify` of the same event alone. */
 async function track(): Promise<Figure[]> {
-  const tracker = createTracker({ writeKey: 'bench', endpoint: 'http://127.0.0.1:9/v1/batches', name: 'bench-track' })
+  const tracker = createTracker({
+    writeKey: 'bench',
+    endpoint: 'http://127.0.0.1:9/v1/batches',
+    name: 'bench-track',
+  })
   await tracker.ready()
   const properties = { sku: 'A-113', price: 1299, currency: 'EUR', category: 'shoes', position: 7 }
   const ours: number[] = []
@@ -181,7 +189,15 @@ async function track(): Promise<Figure[]> {
   const ratio = median(ours) / median(raw)
   const p50 = median(ours)
   return [
-    { name: 'track() against JSON.stringify', unit: 'us p50', headwater: p50, raw: median(raw), ratio, goal: 'p50 <= 20 us', good: p50 <= 20 },
+    {
+      name: 'track() against JSON.stringify',
+      unit: 'us p50',
+      headwater: p50,
+      raw: median(raw),
+      ratio,
+      goal: 'p50 <= 20 us',
+      good: p50 <= 20,
+    },
   ]
 }
 
@@ -192,7 +208,8 @@ export async function echo(): Promise<void> {
   await consumer.connect()
   await consumer.subscribe({ topics: ['bench'], fromBeginning: true })
   void consumer.run({
-    eachMessage: async ({ message }) => channel.postMessage(new TextDecoder().decode(message.value ?? new Uint8Array())),
+    eachMessage: async ({ message }) =>
+      channel.postMessage(new TextDecoder().decode(message.value ?? new Uint8Array())),
   })
   new BroadcastChannel('bench-raw').onmessage = ({ data }) => channel.postMessage(data)
 }
@@ -214,7 +231,10 @@ export async function publishToReceive(): Promise<Figure> {
   for (let round = 0; round < 120; round++) {
     const sent = await timed(async () => {
       const answer = answered(`a${round}`)
-      await Promise.all([producer.send({ topic: 'bench', messages: [{ value: `a${round}` }], acks: 1 }), answer])
+      await Promise.all([
+        producer.send({ topic: 'bench', messages: [{ value: `a${round}` }], acks: 1 }),
+        answer,
+      ])
     })
     const posted = await timed(async () => {
       const answer = answered(`b${round}`)

@@ -17,7 +17,9 @@ try {
   const number = (value: number) => value.toLocaleString('en', { maximumSignificantDigits: 4 })
   for (const { name, unit, headwater, raw, ratio, goal, good } of figures) {
     const mark = good ? 'ok  ' : 'MISS'
-    process.stdout.write(`${mark} ${name}: ${number(headwater)} ${unit}, raw ${number(raw)}, ratio ${number(ratio)} (goal ${goal})\n`)
+    process.stdout.write(
+      `${mark} ${name}: ${number(headwater)} ${unit}, raw ${number(raw)}, ratio ${number(ratio)} (goal ${goal})\n`,
+    )
   }
   const report = process.argv[2]
   if (report !== undefined) await writeFile(report, `${JSON.stringify(figures, null, 2)}\n`)

@@ -1,5 +1,5 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Browser } from './harness/browser.ts'
 import { CollectorProcess, until } from './harness/collector.ts'
 import { PageServer } from './harness/pages.ts'
@@ -196,8 +196,13 @@ describe('exactly once', () => {
     }, 'what was flushed arrives')
     await settled()
     const ids = await collector.ids()
-    expectExactly(ids.filter((id) => !id.startsWith('unflushed-')), sure)
+    expectExactly(
+      ids.filter((id) => !id.startsWith('unflushed-')),
+      sure,
+    )
     const unflushed = ids.filter((id) => id.startsWith('unflushed-'))
-    expect(unflushed, 'a prefix of what was tracked, in order').toEqual(expected('unflushed', unflushed.length))
+    expect(unflushed, 'a prefix of what was tracked, in order').toEqual(
+      expected('unflushed', unflushed.length),
+    )
   })
 })

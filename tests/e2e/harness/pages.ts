@@ -12,13 +12,20 @@ export class PageServer {
   ) {}
 
   static async start(entry = ENTRY): Promise<PageServer> {
-    const bundle = await build({ entryPoints: [entry], bundle: true, format: 'esm', write: false, target: 'es2022' })
+    const bundle = await build({
+      entryPoints: [entry],
+      bundle: true,
+      format: 'esm',
+      write: false,
+      target: 'es2022',
+    })
     const script = bundle.outputFiles[0]?.text ?? ''
     const server = createServer((request, response) => {
       if (request.url?.startsWith('/app.js')) {
         response.writeHead(200, { 'content-type': 'text/javascript' }).end(script)
       } else {
-        const html = '<!doctype html><title>headwater e2e</title><script type="module" src="/app.js"></script>'
+        const html =
+          '<!doctype html><title>headwater e2e</title><script type="module" src="/app.js"></script>'
         response.writeHead(200, { 'content-type': 'text/html' }).end(html)
       }
     })

@@ -61,7 +61,8 @@ export class FaultProxy {
       }
       const passed: Record<string, string> = {}
       answer.headers.forEach((value, name) => {
-        if (!['content-encoding', 'content-length', 'transfer-encoding', 'connection'].includes(name)) passed[name] = value
+        if (!['content-encoding', 'content-length', 'transfer-encoding', 'connection'].includes(name))
+          passed[name] = value
       })
       response.writeHead(answer.status, passed).end(bytes)
     } catch {
@@ -76,7 +77,7 @@ export function seeded(seed: number): () => number {
   return () => {
     state = (state + 0x6d2b79f5) >>> 0
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
 }
