@@ -18,6 +18,8 @@ export {
   KafkaJSAggregateError,
   KafkaJSBrokerNotFound,
   KafkaJSCreateTopicError,
+  KafkaJSDeleteGroupsError,
+  KafkaJSDeleteTopicRecordsError,
   KafkaJSError,
   KafkaJSNonRetriableError,
   KafkaJSNotImplemented,

@@ -31,7 +31,8 @@ pub struct Refusal {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let status = match error.code() {
-            Code::ProducerUnregistered => 401,
+            // The first half of a handshake, not a failure: a browser would report a 4xx on the page's console.
+            Code::ProducerUnregistered => 202,
             Code::WriteKeyRefused => 403,
             Code::UnknownTopicOrPartition => 404,
             Code::OutOfOrderSequence | Code::InvalidProducerEpoch | Code::Diverged => 409,

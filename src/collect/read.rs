@@ -5,12 +5,9 @@ use serde::Serialize;
 use super::answer::{self, Response};
 use super::base64;
 use crate::base::{Code, Error, Offset, Timestamp, TopicPartition};
-use crate::log::TopicRow;
 use crate::log::batch::{self, BatchHeader, Record};
 use crate::log::ops::{Bounds, Fetch, Fetched};
-
-/// The header that names a record for ever: the producer id and sequence with which its node appended it.
-const HW_ID: &[u8] = b"hw-id";
+use crate::log::{HW_ID, TopicRow};
 
 /// The answer to a request that failed as a whole.
 pub fn failed(error: Error) -> Response {

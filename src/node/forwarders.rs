@@ -164,6 +164,9 @@ impl Node {
     pub(super) fn delivered(&mut self, id: ForwarderId, ticket: u64, delivery: &Delivery) {
         let now = self.now;
         if let Some(running) = self.forwarders.get(id) {
+            if let Some((batch_bytes, request_bytes)) = delivery.limits {
+                running.forwarder.limited(batch_bytes, request_bytes);
+            }
             running.forwarder.delivered(now, ticket, delivery);
         }
     }

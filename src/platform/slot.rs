@@ -3,8 +3,8 @@ use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-/// A place for one value that one task waits for. The task owns it, whoever fills it holds it weakly: what comes
-/// after the task gave up is dropped.
+/// A place for one value that one task waits for. The task owns it, whoever fills it holds it weakly: what
+/// comes after the task gave up is dropped.
 ///
 /// Within one thread this does what a oneshot channel does, at a fifth of its code for each type.
 pub(super) struct Slot<T> {

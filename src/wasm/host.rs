@@ -124,7 +124,7 @@ impl Host {
                     retriable: true,
                     retry_after_ms: None,
                 };
-                Delivery { failure: Some(failure), answers: Vec::new() }
+                Delivery { failure: Some(failure), answers: Vec::new(), limits: None }
             }
         }
     }
@@ -144,7 +144,9 @@ impl Host {
         let promise: Promise =
             deliver.call3(&self.object, &id.into(), &sent, &keepalive.into())?.dyn_into()?;
         let answer = JsFuture::from(promise).await?;
+        let limit = |name| number(&answer, name).filter(|bytes| *bytes >= 1.0).map(|bytes| bytes as usize);
         Ok(Delivery {
+            limits: limit("batchBytes").zip(limit("requestBytes")),
             failure: failure(&get(&answer, "error"), &answer),
             answers: list(&answer, "answers").iter().map(|answer| answered(&answer)).collect(),
         })

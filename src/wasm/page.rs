@@ -1,4 +1,5 @@
 use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use js_sys::Promise;
@@ -46,7 +47,8 @@ impl Platform for Page {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        wasm_bindgen_futures::spawn_local(task);
+        // Boxed: each type of task that is spawned would cost half a kilobyte of wasm.
+        wasm_bindgen_futures::spawn_local(Box::pin(task) as Pin<Box<dyn Future<Output = ()>>>);
     }
 
     fn deliver(

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{Bench, NOW, P, Sent, request, results, wire};
+use super::{Bench, NOW, P, Sent, request, results, wire, wire_of_node};
 
 #[test]
 fn a_producer_registers_then_its_batches_are_stored_in_order() {
@@ -59,11 +59,22 @@ fn duplicates_are_known_after_the_collector_was_started_again() {
 }
 
 #[test]
+fn the_same_records_are_a_duplicate_when_they_say_that_they_are_uncertain() {
+    let bench = Bench::default();
+    let signed = bench.register(P);
+    bench.post_batches(&signed, &[wire(P, 0, 0, &["a", "b"])]);
+    let again = wire_of_node(7, (P, 0, 0), &["a", "b"], true);
+    assert_eq!(results(&bench.post_batches(&signed, &[again]).1), ["duplicate"]);
+    assert_eq!(bench.values("events", 0), ["a", "b"]);
+}
+
+#[test]
 fn other_records_under_a_known_identity_diverge() {
     let bench = Bench::default();
     let signed = bench.register(P);
     bench.post_batches(&signed, &[wire(P, 0, 0, &["a"])]);
-    let (status, answer) = bench.post_batches(&signed, &[wire(P, 0, 0, &["b"])]);
+    let other = wire_of_node(8, (P, 0, 0), &["b"], false);
+    let (status, answer) = bench.post_batches(&signed, &[other]);
     assert_eq!((status, results(&answer)), (409, vec!["diverged"]));
     assert_eq!(answer["answers"][0]["error"]["code"], json!("DIVERGED"));
     assert_eq!(bench.values("events", 0), ["a"]);

@@ -166,7 +166,7 @@ impl Bench {
     pub fn register(&self, producer_id: i64) -> Json {
         let (status, answer) =
             self.post(&request(&[Sent::new(&wire(producer_id, 0, 0, &["x"]), &Json::Null)]));
-        assert_eq!((status, &answer["answers"][0]["result"]), (401, &json!("unregistered")));
+        assert_eq!((status, &answer["answers"][0]["result"]), (202, &json!("unregistered")));
         answer["answers"][0].clone()
     }
 
@@ -187,12 +187,21 @@ impl Bench {
 
 /// A wire batch of these values.
 pub fn wire(producer_id: i64, epoch: i16, base_sequence: i32, values: &[&str]) -> Vec<u8> {
-    let options =
-        BatchOptions { producer_id, producer_epoch: epoch, base_sequence, ..BatchOptions::default() };
+    wire_of_node(7, (producer_id, epoch, base_sequence), values, false)
+}
+
+/// The same of records that this node appended, and with what marks those that are uncertain.
+pub fn wire_of_node(node: i64, identity: (i64, i16, i32), values: &[&str], uncertain: bool) -> Vec<u8> {
+    let (producer_id, producer_epoch, base_sequence) = identity;
+    let options = BatchOptions { producer_id, producer_epoch, base_sequence, ..BatchOptions::default() };
     let mut builder = BatchBuilder::new(options);
     for value in values {
-        let id: Vec<u8> = [&7_i64.to_be_bytes()[..], &3_i32.to_be_bytes()[..]].concat();
-        builder.push(NOW, Some(b"user"), Some(value.as_bytes()), &[(b"hw-id", Some(&id)), (b"a", None)]);
+        let id: Vec<u8> = [&node.to_be_bytes()[..], &3_i32.to_be_bytes()[..]].concat();
+        let mut headers: Vec<(&[u8], Option<&[u8]>)> = vec![(b"hw-id", Some(&id)), (b"a", None)];
+        if uncertain {
+            headers.push((b"hw-uncertain", Some(b"1")));
+        }
+        builder.push(NOW, Some(b"user"), Some(value.as_bytes()), &headers);
     }
     builder.finish()
 }

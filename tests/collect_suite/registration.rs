@@ -14,7 +14,7 @@ fn a_signature_runs_out_after_an_hour_and_every_answer_renews_it() {
     let renewed = answer["answers"][0].clone();
     bench.now.set(NOW + HOUR + 1);
     let (status, answer) = bench.post_batches(&first, &[wire(P, 0, 1, &["b"])]);
-    assert_eq!((status, results(&answer)), (401, vec!["unregistered"]));
+    assert_eq!((status, results(&answer)), (202, vec!["unregistered"]));
     assert!(answer["answers"][0]["signature"].is_string());
     assert_eq!(results(&bench.post_batches(&renewed, &[wire(P, 0, 1, &["b"])]).1), ["accepted"]);
 }
@@ -24,7 +24,7 @@ fn a_signature_is_for_one_producer_id() {
     let bench = Bench::default();
     let signed = bench.register(P);
     let (status, answer) = bench.post_batches(&signed, &[wire(P + 1, 0, 0, &["a"])]);
-    assert_eq!((status, results(&answer)), (401, vec!["unregistered"]));
+    assert_eq!((status, results(&answer)), (202, vec!["unregistered"]));
     let forged = json!({ "signature": "AAAA", "signedAt": NOW });
     assert_eq!(results(&bench.post_batches(&forged, &[wire(P, 0, 0, &["a"])]).1), ["unregistered"]);
     assert!(bench.values("events", 0).is_empty());

@@ -235,7 +235,7 @@ fn the_topic_grows_to_match_the_sink() {
     let (mut rig, sent) = Rig::sending(1);
     let mut answer = rig.answered(&sent.batches[0], Outcome::Accepted);
     answer.partitions = Some(3);
-    rig.deliver(&sent, Delivery { failure: None, answers: vec![answer] });
+    rig.deliver(&sent, Delivery { failure: None, answers: vec![answer], limits: None });
     assert_eq!(rig.grown, [3]);
     rig.profile.grow(3);
     rig.forwarder.set_topic(rig.now, &rig.profile.topic);
@@ -255,7 +255,7 @@ fn a_topic_that_is_too_large_is_reported_once() {
         let sent = rig.take();
         let mut answer = rig.answered(&sent.batches[0], Outcome::Accepted);
         answer.partitions = Some(1);
-        rig.deliver(&sent, Delivery { failure: None, answers: vec![answer] });
+        rig.deliver(&sent, Delivery { failure: None, answers: vec![answer], limits: None });
     }
     let differ = Event::PartitionsDiffer { local: 2, remote: 1 };
     assert_eq!(rig.events().iter().filter(|event| **event == differ).count(), 1);

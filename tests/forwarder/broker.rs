@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use headwater::base::{Error, Offset, ProducerId, Sequence, Timestamp};
-use headwater::client::forwarder::{
-    Answered, Delivery, Failure, HW_ID, HW_TIMESTAMP, HW_UNCERTAIN, Outcome, WireBatch,
-};
+use headwater::client::forwarder::{Answered, Delivery, Failure, Outcome, WireBatch};
 use headwater::log::batch::{Record, check, records};
+use headwater::log::{HW_ID, HW_TIMESTAMP, HW_UNCERTAIN};
 
 const HOUR: Timestamp = 3_600_000;
 
@@ -100,7 +99,7 @@ impl Broker {
     /// A request arrives at a collector.
     pub fn receive(&mut self, now: Timestamp, batches: &[WireBatch]) -> Delivery {
         let answers = batches.iter().map(|batch| self.answer(now, batch)).collect();
-        Delivery { failure: None, answers }
+        Delivery { failure: None, answers, limits: None }
     }
 
     fn answer(&mut self, now: Timestamp, batch: &WireBatch) -> Answered {

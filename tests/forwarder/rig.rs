@@ -136,7 +136,7 @@ impl Rig {
     /// All batches of the request get this answer.
     pub fn answer(&mut self, sent: &Sent, outcome: Outcome) {
         let answers = sent.batches.iter().map(|batch| self.answered(batch, outcome)).collect();
-        self.deliver(sent, Delivery { failure: None, answers });
+        self.deliver(sent, Delivery { failure: None, answers, limits: None });
     }
 
     pub fn answered(&self, batch: &WireBatch, outcome: Outcome) -> Answered {
@@ -152,7 +152,7 @@ impl Rig {
 
     pub fn fail(&mut self, sent: &Sent, retriable: bool, retry_after_ms: Option<u64>) {
         let failure = Failure { code: "FAILED".into(), message: "no".into(), retriable, retry_after_ms };
-        self.deliver(sent, Delivery { failure: Some(failure), answers: Vec::new() });
+        self.deliver(sent, Delivery { failure: Some(failure), answers: Vec::new(), limits: None });
     }
 
     pub fn row(&self) -> DeliveryRow {

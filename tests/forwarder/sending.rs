@@ -48,7 +48,7 @@ fn a_request_carries_many_partitions_and_each_has_its_answer() {
     let outcomes = [Outcome::Accepted, Outcome::Busy, Outcome::OutOfOrder];
     let answers = sent.batches.iter().zip(outcomes).map(|(batch, outcome)| rig.answered(batch, outcome));
     let answers = answers.collect();
-    rig.deliver(&sent, Delivery { failure: None, answers });
+    rig.deliver(&sent, Delivery { failure: None, answers, limits: None });
     assert_eq!(rig.profile.row(0).unwrap().committed, 1);
     assert_eq!(rig.profile.row(1).unwrap().marker, Some((0, 0)));
     assert_eq!(rig.profile.row(2).unwrap().epoch, 1);

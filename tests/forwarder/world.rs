@@ -270,11 +270,11 @@ impl World {
             retry_after_ms: self.random.chance(1, 2).then_some(2_000),
         };
         if self.random.chance(1, 2) {
-            return Delivery { failure: Some(failure), answers: Vec::new() };
+            return Delivery { failure: Some(failure), answers: Vec::new(), limits: None };
         }
         let busy =
             Answered { outcome: Outcome::Busy, partitions: None, signature: None, failure: Some(failure) };
-        Delivery { failure: None, answers: vec![busy; batches] }
+        Delivery { failure: None, answers: vec![busy; batches], limits: None }
     }
 
     fn cut_off(&self) -> bool {

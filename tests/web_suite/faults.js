@@ -11,8 +11,9 @@ function replace(object, name, value) {
 /** Replaces a method for the next `times` calls. */
 function replaceFor(times, object, name, fault) {
   const original = object[name]
+  let left = times
   replace(object, name, function (...args) {
-    return times-- > 0 ? fault.call(this, original, args) : original.apply(this, args)
+    return left-- > 0 ? fault.call(this, original, args) : original.apply(this, args)
   })
 }
 

@@ -42,9 +42,13 @@ export async function collect(args: string[]): Promise<void> {
   const port = Number(values.port)
   if (!/^\d{1,5}$/.test(values.port) || port > 65_535) throw usage(`"${values.port}" is no port`)
   const folder = resolve(values.data)
-  const collector = makeCollector({ ...readOptions(values), store: folder, onError: report })
+  let ready = false
+  // Until it is ready, what goes wrong is thrown, and said by whoever catches it.
+  const onError = (error: unknown) => (ready ? report(error) : undefined)
+  const collector = makeCollector({ ...readOptions(values), store: folder, onError })
   await mkdir(folder, { recursive: true })
   await collector.ready()
+  ready = true
   let served: Served
   try {
     served = await serve(collector, { port, host: values.host })
@@ -52,6 +56,7 @@ export async function collect(args: string[]): Promise<void> {
     await collector.close()
     throw explained(error, values.host, port)
   }
+  survive()
   announce(served.url, folder, values)
   await stopped()
   await served.close()
@@ -134,6 +139,14 @@ function stopped(): Promise<void> {
         resolve()
       })
     }
+  })
+}
+
+/** A wasm that traps while nobody calls it throws into the void; the collector has replaced it by then. */
+function survive(): void {
+  process.on('uncaughtException', (error) => {
+    console.error(error)
+    if (!(error instanceof WebAssembly.RuntimeError)) process.exit(1)
   })
 }
 

@@ -14,6 +14,8 @@ export interface Served {
 
 /** How long a client may take to send a request, in milliseconds. */
 const REQUEST_MS = 60_000
+/** How long requests under way are waited for when the server closes. */
+const GRACE_MS = 10_000
 
 /** Serves a handler by Node's own HTTP server. */
 export async function serve(
@@ -38,6 +40,7 @@ export async function serve(
         closing = true
         server.close(() => resolve())
         server.closeIdleConnections()
+        setTimeout(() => server.closeAllConnections(), GRACE_MS).unref()
       }),
   }
 }

@@ -22,13 +22,16 @@ export async function openDiskStore(folder: string): Promise<Store> {
   return new DiskStore(database)
 }
 
+/** Said so that no bundler sees it: native code cannot be bundled, and a bundle for Workers has no use for it. */
+const [PACKAGE = ''] = ['classic-level']
+
 async function load(): Promise<typeof import('classic-level')> {
   try {
-    return await import('classic-level')
+    return await import(PACKAGE)
   } catch (cause) {
     const message =
-      'the collector keeps its log on disk by the optional package "classic-level", which is not installed here ' +
-      'or does not run on this platform: npm install classic-level'
+      `the collector keeps its log on disk by the optional package "${PACKAGE}", which is not installed here or ` +
+      `does not run on this platform: npm install ${PACKAGE}`
     throw new Error(message, { cause })
   }
 }
@@ -46,6 +49,7 @@ function explained(error: unknown, folder: string): Error {
 class DiskStore implements Store {
   /** After a failed write LevelDB refuses all others until it was opened again. */
   private failed = false
+  private healing: Promise<void> | undefined
 
   constructor(private readonly database: Database) {}
 
@@ -105,6 +109,13 @@ class DiskStore implements Store {
 
   private async heal(): Promise<void> {
     if (!this.failed) return
+    this.healing ??= this.reopen().finally(() => {
+      this.healing = undefined
+    })
+    await this.healing
+  }
+
+  private async reopen(): Promise<void> {
     await this.database.close()
     await this.database.open()
     this.failed = false

@@ -113,6 +113,32 @@ export class KafkaJSCreateTopicError extends KafkaJSProtocolError {
   }
 }
 
+/** Groups were not deleted. Nothing throws it yet; it is here so that KafkaJS code compiles. */
+export class KafkaJSDeleteGroupsError extends KafkaJSError {
+  override readonly name: string = 'KafkaJSDeleteGroupsError'
+  readonly groups: { groupId: string; error: KafkaJSError }[]
+
+  constructor(error: Error | string, groups: { groupId: string; error: KafkaJSError }[] = []) {
+    super(error)
+    this.groups = groups
+  }
+}
+
+/** Records were not deleted. Nothing throws it yet; it is here so that KafkaJS code compiles. */
+export class KafkaJSDeleteTopicRecordsError extends KafkaJSError {
+  override readonly name: string = 'KafkaJSDeleteTopicRecordsError'
+  readonly partitions: { partition: number; offset: string; error: KafkaJSError }[]
+
+  constructor({
+    partitions,
+  }: {
+    partitions: { partition: number; offset: string; error: KafkaJSError }[]
+  }) {
+    super('Error while deleting records')
+    this.partitions = partitions
+  }
+}
+
 /** The public error for whatever was thrown below. */
 export function fromNative(thrown: unknown): KafkaJSError {
   if (thrown instanceof KafkaJSError) return thrown

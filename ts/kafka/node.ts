@@ -141,8 +141,10 @@ export class NodeHandle implements Host {
   }
 
   private async start(wanted: () => boolean): Promise<RunningNode> {
+    const running = await instance().catch((error: unknown) => {
+      throw fromNative(error)
+    })
     try {
-      const running = await instance()
       const node = await running.glue.Node.open(this.options, this)
       if (!wanted()) {
         node.close()
@@ -161,7 +163,9 @@ export class NodeHandle implements Host {
       for (const [id, { options }] of this.forwardings) this.forwardAgain(started, id, options)
       return started
     } catch (error) {
-      throw fromNative(error)
+      if (running.poisoned === undefined) throw fromNative(error)
+      this.panics.push(Date.now())
+      throw panicked(running.poisoned)
     }
   }
 

@@ -1,5 +1,5 @@
 import type { Consumer, Node } from '../generated/page-bindings.js'
-import { type Instance, isTrap } from '../native/instance.ts'
+import type { Instance } from '../native/instance.ts'
 import { fromNative, KafkaJSError } from './errors.ts'
 
 /** A node that runs, in its instance of the wasm. Where that traps, everything that waits for it fails. */
@@ -57,7 +57,6 @@ export class RunningNode {
   }
 
   private failure(error: unknown): KafkaJSError {
-    if (isTrap(error)) this.instance.poison(error instanceof Error ? error.message : String(error))
     const { poisoned } = this.instance
     return poisoned === undefined ? fromNative(error) : panicked(poisoned)
   }

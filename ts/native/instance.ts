@@ -1,16 +1,35 @@
 import { createGlue, type Glue } from '../generated/page-glue.js'
+import { guarded } from './guard.ts'
 import { wasmModule } from './source.ts'
 
 /** A running copy of the wasm. One that trapped is poisoned: nobody may call into it again. */
 export class Instance {
-  private reason: string | undefined
+  private readonly copy: Glue
   private readonly listeners = new Set<(reason: string) => void>()
+  private reason: string | undefined
 
-  constructor(readonly glue: Glue) {}
+  /** A copy that does not run yet; see {@link instance}. */
+  constructor() {
+    this.copy = createGlue(async (module, imports) => {
+      const { exports } = await WebAssembly.instantiate(module, imports)
+      return { instance: { exports: guarded(exports, (reason) => this.poison(reason)) }, module }
+    })
+  }
+
+  /** The classes of the wasm. */
+  get glue(): Glue {
+    return this.copy
+  }
 
   /** Why it trapped, if it did. */
   get poisoned(): string | undefined {
     return this.reason
+  }
+
+  async start(module: WebAssembly.Module): Promise<void> {
+    // Never the synchronous way, which browsers refuse a page for modules of more than a few kilobytes.
+    await this.copy.default({ module_or_path: module })
+    this.copy.onPanic((message: string) => this.poison(message))
   }
 
   /** It has trapped, or is about to. */
@@ -21,7 +40,7 @@ export class Instance {
       running = undefined
       starting = undefined
     }
-    // The panic's own call is still on the stack.
+    // What trapped may still be on the stack.
     queueMicrotask(() => {
       for (const listener of this.listeners) listener(reason)
     })
@@ -45,18 +64,10 @@ export function instance(): Promise<Instance> {
   return starting
 }
 
-/** True for the error that a trap of the wasm throws. */
-export function isTrap(error: unknown): boolean {
-  return error instanceof WebAssembly.RuntimeError
-}
-
 async function start(): Promise<Instance> {
   const module = await wasmModule()
-  const glue = createGlue()
-  // Never the synchronous way, which browsers refuse a page for modules of more than a few kilobytes.
-  await glue.default({ module_or_path: module })
-  const started = new Instance(glue)
-  glue.onPanic((message: string) => started.poison(message))
+  const started = new Instance()
+  await started.start(module)
   running = started
   return started
 }

@@ -38,6 +38,8 @@ pub struct Delivery {
     pub failure: Option<Failure>,
     /// One answer a batch, in order; fewer where the request failed.
     pub answers: Vec<Answered>,
+    /// The most bytes that the sink takes in a batch and in a request, where it says so.
+    pub limits: Option<(usize, usize)>,
 }
 
 /// Why a request failed.

@@ -22,4 +22,4 @@ pub use event::Event;
 pub use machine::{Forwarder, Options, Output};
 pub use op::{Claimed, ForwarderOp, ListDelivered};
 pub use row::DeliveryRow;
-pub use wire::{Cut, HW_ID, HW_TIMESTAMP, HW_UNCERTAIN};
+pub use wire::Cut;

@@ -1,13 +1,7 @@
 use super::row::DeliveryRow;
 use crate::base::{Error, Offset, Writer};
 use crate::log::batch::{BatchBuilder, BatchHeader, BatchOptions, Record, records};
-
-/// The header that names a record for ever: the producer id and sequence with which its node appended it.
-pub const HW_ID: &[u8] = b"hw-id";
-/// The header with the record's own time, since the topic beyond the collector has the log's.
-pub const HW_TIMESTAMP: &[u8] = b"hw-timestamp";
-/// The header of a record that may have been delivered before under another name.
-pub const HW_UNCERTAIN: &[u8] = b"hw-uncertain";
+use crate::log::{HW_ID, HW_TIMESTAMP, HW_UNCERTAIN};
 
 /// Stored records, cut and encoded as they travel.
 #[derive(Clone, Debug, PartialEq, Eq)]

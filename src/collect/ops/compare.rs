@@ -1,5 +1,6 @@
 use crate::base::{Error, Offset, TopicPartition};
-use crate::log::{Applied, Op, Plan, Rows, Scan, Store, batch_key};
+use crate::log::batch::{Record, records};
+use crate::log::{Applied, HW_ID, Op, Plan, Rows, Scan, Store, batch_key};
 
 /// Reads the originals of what looks like duplicates: the same identity may have been given to other records.
 #[derive(Clone, Debug)]
@@ -20,7 +21,7 @@ pub struct Original {
 }
 
 impl Op for Compare {
-    /// For each, whether the stored batch is the same.
+    /// For each, whether the stored batch holds the same records.
     type Reply = Vec<bool>;
 
     fn plan(&self) -> Plan {
@@ -30,10 +31,37 @@ impl Op for Compare {
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Vec<bool>>, Error> {
         let same = (0..).zip(&self.originals).map(|(index, original)| {
-            rows.value(index).is_some_and(|stored| sent(stored) == sent(&original.bytes))
+            rows.value(index).is_some_and(|stored| same_records(stored, &original.bytes))
         });
         Ok(Applied::reply(same.collect()))
     }
+}
+
+/// Whether two batches hold the same records: to the byte, or by the names that their nodes gave them. A batch that
+/// is sent again after long says `hw-uncertain` in addition, and is no other for it.
+fn same_records(stored: &[u8], arrived: &[u8]) -> bool {
+    if sent(stored) == sent(arrived) {
+        return true;
+    }
+    let (Ok(stored), Ok(mut arrived)) = (records(stored), records(arrived)) else { return false };
+    for record in stored {
+        let same = match (record, arrived.next()) {
+            (Ok(stored), Some(Ok(arrived))) => {
+                stored.sequence == arrived.sequence
+                    && name(&stored).is_some_and(|id| name(&arrived) == Some(id))
+            }
+            _ => false,
+        };
+        if !same {
+            return false;
+        }
+    }
+    arrived.next().is_none()
+}
+
+fn name<'a>(record: &Record<'a>) -> Option<&'a [u8]> {
+    let named = record.headers().flatten().find(|(key, _)| *key == HW_ID)?;
+    named.1
 }
 
 /// A batch as its producer wrote it: without the base offset and the leader epoch, which are the log's.

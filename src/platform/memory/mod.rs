@@ -1,4 +1,4 @@
-//! A log in the memory of one process: rows in a tree, and the channel and the locks of the nodes that share it.
+//! A log in the memory of one process: its rows, and the channel and the locks of the nodes that share it.
 
 mod bus;
 mod locks;

@@ -35,8 +35,8 @@ extern "C" {
     fn abort(this: &AbortController);
 }
 
-/// The locks of one log. Those of a log that the origin shares are Web Locks, named `headwater/<log>/<name>`; where
-/// there are none (insecure pages, Node before 24), they hold among the nodes of this realm only.
+/// The locks of one log. Those of a log that the origin shares are Web Locks, named `headwater/<log>/<name>`;
+/// where there are none (insecure pages, Node before 24), they hold among the nodes of this realm only.
 pub struct PageLocks {
     prefix: String,
     manager: Option<LockManager>,

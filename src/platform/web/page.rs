@@ -21,8 +21,8 @@ pub struct PageParts {
 }
 
 /// Opens the log of this name: in IndexedDB, or in memory where that was asked for or where there is no
-/// IndexedDB that can be opened, which `events` then hears. A log in memory belongs to this realm alone, and so
-/// do its channel and its locks.
+/// IndexedDB that can be opened, which `events` then hears. A log in memory belongs to this realm alone, and
+/// so do its channel and its locks.
 ///
 /// # Errors
 /// [`Code::StorageNewerFormat`]: what a newer headwater wrote is there, and must not be bypassed.

@@ -73,7 +73,11 @@ describe('topics', () => {
   })
 
   test('that are not there cannot be deleted', async () => {
-    await expect(memory().admin().deleteTopics({ topics: ['a'] })).rejects.toMatchObject(unknown)
+    await expect(
+      memory()
+        .admin()
+        .deleteTopics({ topics: ['a'] }),
+    ).rejects.toMatchObject(unknown)
   })
 })
 
@@ -99,7 +103,8 @@ describe('offsets', () => {
     for (const timestamp of [1_000, 2_000, 3_000]) {
       await producer.send({ topic: 't', messages: [{ value: 'x', timestamp }] })
     }
-    const at = async (timestamp?: number) => (await admin.fetchTopicOffsetsByTimestamp('t', timestamp))[0]?.offset
+    const at = async (timestamp?: number) =>
+      (await admin.fetchTopicOffsetsByTimestamp('t', timestamp))[0]?.offset
     expect([await at(0), await at(1_500), await at(3_000), await at(3_001)]).toEqual(['0', '1', '2', '3'])
     expect(await at()).toBe('3')
   })

@@ -8,19 +8,23 @@ import {
   KafkaJSNonRetriableError,
   KafkaJSNotImplemented,
 } from '../../../ts/index.ts'
-import { logged, memory, numbers, pause, send, until, valueOf } from '../support/kafka.ts'
+import { logged, memory, numbers, pause, send, textOf, until } from '../support/kafka.ts'
 
 /** A consumer that collects what it reads. */
 async function reading(
   kafka: Kafka,
   topic: string,
-  { groupId = 'g', fromBeginning = true, ...config }: ConsumerRunConfig & { groupId?: string; fromBeginning?: boolean } = {},
+  {
+    groupId = 'g',
+    fromBeginning = true,
+    ...config
+  }: ConsumerRunConfig & { groupId?: string; fromBeginning?: boolean } = {},
 ): Promise<{ consumer: Consumer; values: string[]; seen: (count: number) => Promise<void> }> {
   const consumer = kafka.consumer({ groupId })
   await consumer.connect()
   await consumer.subscribe({ topics: [topic], fromBeginning })
   const values: string[] = []
-  const eachMessage = config.eachMessage ?? (async (payload) => void values.push(valueOf(payload)))
+  const eachMessage = config.eachMessage ?? (async (payload) => void values.push(textOf(payload)))
   await consumer.run({ ...config, eachMessage })
   const seen = (count: number) => until(() => values.length >= count, `${count} messages are seen`)
   return { consumer, values, seen }
@@ -67,7 +71,7 @@ describe('reading', () => {
     await send(kafka, 't', ['b'])
     const again: string[] = []
     await consumer.subscribe({ topics: ['other'] })
-    await consumer.run({ eachMessage: async (payload) => void again.push(valueOf(payload)) })
+    await consumer.run({ eachMessage: async (payload) => void again.push(textOf(payload)) })
     await until(() => again.length === 1, 'the second run reads on')
     expect(again).toEqual(['b'])
     await consumer.disconnect()
@@ -90,7 +94,8 @@ describe('reading', () => {
     const kafka = memory()
     await kafka.admin().createTopics({ topics: [{ topic: 't', numPartitions: 4 }] })
     const seen: string[][] = [[], [], [], []]
-    const eachMessage = async (payload: EachMessagePayload) => void seen[payload.partition]?.push(valueOf(payload))
+    const eachMessage = async (payload: EachMessagePayload) =>
+      void seen[payload.partition]?.push(textOf(payload))
     const { consumer } = await reading(kafka, 't', { eachMessage })
     for (let partition = 0; partition < 4; partition++) await send(kafka, 't', numbers(50), partition)
     await until(() => seen.flat().length === 200, 'all are read')
@@ -120,7 +125,7 @@ describe('a group has one member at a time', () => {
     const second = kafka.consumer({ groupId: 'g' })
     const values: string[] = []
     await second.subscribe({ topics: ['t'], fromBeginning: true })
-    const run = second.run({ eachMessage: async (payload) => void values.push(valueOf(payload)) })
+    const run = second.run({ eachMessage: async (payload) => void values.push(textOf(payload)) })
     void run.then(() => {
       joined = true
     })
@@ -186,9 +191,12 @@ describe('commits', () => {
     await send(kafka, 't', numbers(10))
     const commits: string[] = []
     const consumer = kafka.consumer({ groupId: 'g' })
-    consumer.on<{ topics: { partitions: { offset: string }[] }[] }>(consumer.events.COMMIT_OFFSETS, ({ payload }) => {
-      commits.push(payload.topics[0]?.partitions[0]?.offset ?? '')
-    })
+    consumer.on<{ topics: { partitions: { offset: string }[] }[] }>(
+      consumer.events.COMMIT_OFFSETS,
+      ({ payload }) => {
+        commits.push(payload.topics[0]?.partitions[0]?.offset ?? '')
+      },
+    )
     await consumer.subscribe({ topics: ['t'], fromBeginning: true })
     await consumer.run({ autoCommitThreshold: 4, eachMessage: async () => undefined })
     await until(() => commits.at(-1) === '10', 'all is committed')
@@ -230,7 +238,7 @@ describe('seek', () => {
     const consumer = kafka.consumer({ groupId: 'g' })
     await consumer.subscribe({ topics: ['t'], fromBeginning: true })
     const values: string[] = []
-    const run = consumer.run({ eachMessage: async (payload) => void values.push(valueOf(payload)) })
+    const run = consumer.run({ eachMessage: async (payload) => void values.push(textOf(payload)) })
     consumer.seek({ topic: 't', partition: 0, offset: '4' })
     await run
     await until(() => values.length > 0, 'something is read')
@@ -246,7 +254,7 @@ describe('seek', () => {
     const values: string[] = []
     await consumer.run({
       eachMessage: async (payload) => {
-        values.push(valueOf(payload))
+        values.push(textOf(payload))
         if (values.length === 2) consumer.seek({ topic: 't', partition: 0, offset: '8' })
       },
     })
@@ -316,7 +324,7 @@ describe('pause and resume', () => {
     const consumer = kafka.consumer({ groupId: 'g' })
     await consumer.subscribe({ topics: ['t'], fromBeginning: true })
     const values: string[] = []
-    const run = consumer.run({ eachMessage: async (payload) => void values.push(valueOf(payload)) })
+    const run = consumer.run({ eachMessage: async (payload) => void values.push(textOf(payload)) })
     consumer.pause([{ topic: 't' }])
     await run
     await pause(30)
@@ -335,7 +343,7 @@ describe('pause and resume', () => {
     await consumer.subscribe({ topics: ['t'], fromBeginning: true })
     await consumer.run({
       eachMessage: async (payload) => {
-        values.push(valueOf(payload))
+        values.push(textOf(payload))
         if (values.length === 2) resume = payload.pause()
         if (values.length === 4) {
           resume = payload.pause()
@@ -364,7 +372,7 @@ describe('a failing handler', () => {
     await send(kafka, 't', numbers(3))
     const values: string[] = []
     const eachMessage = async (payload: EachMessagePayload) => {
-      values.push(valueOf(payload))
+      values.push(textOf(payload))
       if (values.length === 2) throw new Error('not now')
       if (values.length === 3) expect(await committed(kafka, 't')).toEqual(['1'])
     }
@@ -375,7 +383,13 @@ describe('a failing handler', () => {
     expect(await committed(kafka, 't')).toEqual(['3'])
     expect(entries[0]).toMatchObject({
       namespace: 'Consumer',
-      log: { message: 'Error when calling eachMessage', topic: 't', partition: 0, offset: '1', error: 'not now' },
+      log: {
+        message: 'Error when calling eachMessage',
+        topic: 't',
+        partition: 0,
+        offset: '1',
+        error: 'not now',
+      },
     })
     await consumer.disconnect()
   })
@@ -387,7 +401,8 @@ describe('a failing handler', () => {
     const consumer = kafka.consumer({ groupId: 'g' })
     const events: [string, unknown][] = []
     const { CRASH, STOP, DISCONNECT } = consumer.events
-    for (const name of [CRASH, STOP, DISCONNECT]) consumer.on(name, ({ type, payload }) => events.push([type, payload]))
+    for (const name of [CRASH, STOP, DISCONNECT])
+      consumer.on(name, ({ type, payload }) => events.push([type, payload]))
     await consumer.subscribe({ topics: ['t'], fromBeginning: true })
     await consumer.run({
       eachMessage: async () => {
@@ -472,7 +487,7 @@ describe('stop', () => {
     const values: string[] = []
     let finish: () => void = () => undefined
     const eachMessage = async (payload: EachMessagePayload) => {
-      values.push(valueOf(payload))
+      values.push(textOf(payload))
       await new Promise<void>((resolve) => {
         finish = resolve
       })
@@ -630,9 +645,15 @@ describe('validation', () => {
 
   test.each<[string, unknown]>([
     ['Invalid topic null', null],
-    ['Invalid topic undefined', { topic: undefined }],
-    ['Array of valid partitions required to VERB specific partitions instead of 0', { topic: 't', partitions: 0 }],
-    ['Array of valid partitions required to VERB specific partitions instead of a', { topic: 't', partitions: ['a'] }],
+    ['Invalid topic [object Object]', { topic: undefined }],
+    [
+      'Array of valid partitions required to VERB specific partitions instead of 0',
+      { topic: 't', partitions: 0 },
+    ],
+    [
+      'Array of valid partitions required to VERB specific partitions instead of a',
+      { topic: 't', partitions: ['a'] },
+    ],
     ['Consumer group was not initialized, consumer#run must be called first', { topic: 't' }],
   ])('pause and resume: %s', (message, entry) => {
     for (const verb of ['pause', 'resume'] as const) {

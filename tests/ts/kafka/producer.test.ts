@@ -1,4 +1,5 @@
 import { describe, expect, test, vi } from 'vitest'
+import type { Node } from '../../../ts/generated/page-bindings.js'
 import {
   DefaultPartitioner,
   type Kafka,
@@ -10,9 +11,8 @@ import {
   murmur2,
   type Producer,
 } from '../../../ts/index.ts'
-import type { Node } from '../../../ts/generated/page-bindings.js'
 import { NodeHandle } from '../../../ts/kafka/node.ts'
-import { logged, memory, numbers, until, valueOf } from '../support/kafka.ts'
+import { logged, memory, numbers, textOf, until } from '../support/kafka.ts'
 
 async function connected(kafka: Kafka = memory(), config = {}): Promise<Producer> {
   const producer = kafka.producer(config)
@@ -24,7 +24,7 @@ async function readAll(kafka: Kafka, topic: string, count: number): Promise<stri
   const consumer = kafka.consumer({ groupId: 'readers' })
   await consumer.subscribe({ topics: [topic], fromBeginning: true })
   const values: string[] = []
-  await consumer.run({ eachMessage: async (payload) => void values.push(valueOf(payload)) })
+  await consumer.run({ eachMessage: async (payload) => void values.push(textOf(payload)) })
   await until(() => values.length >= count, `${count} messages arrive`)
   await consumer.disconnect()
   return values
@@ -60,7 +60,10 @@ describe('send', () => {
     await producer.send({ topic: 'a', messages: [{ value: 'first' }] })
     const calls: string[] = []
     const { callNow } = NodeHandle.prototype
-    const spy = vi.spyOn(NodeHandle.prototype, 'callNow').mockImplementation(function (this: NodeHandle, work) {
+    const spy = vi.spyOn(NodeHandle.prototype, 'callNow').mockImplementation(function (
+      this: NodeHandle,
+      work,
+    ) {
       return callNow.call(this, (node: Node) => {
         const send = (topic: string, ...rest: [Uint8Array, Uint32Array, number, boolean]) => {
           calls.push(topic)
@@ -302,8 +305,16 @@ describe('validation', () => {
     ['Invalid topic', undefined, [{ value }]],
     ['Invalid messages array [null] for topic "t"', 't', null],
     ['Invalid message without value for topic "t": {"foo":"bar"}', 't', [{ foo: 'bar' }]],
-    ['Invalid message value for topic "t": expected a string or a Uint8Array or null, received 1', 't', [{ value: 1 }]],
-    ['Invalid message key for topic "t": expected a string or a Uint8Array or null, received 2', 't', [{ value, key: 2 }]],
+    [
+      'Invalid message value for topic "t": expected a string or a Uint8Array or null, received 1',
+      't',
+      [{ value: 1 }],
+    ],
+    [
+      'Invalid message key for topic "t": expected a string or a Uint8Array or null, received 2',
+      't',
+      [{ value, key: 2 }],
+    ],
     ['Invalid message timestamp for topic "t"', 't', [{ value, timestamp: 'soon' }]],
     ['Invalid message partition for topic "t"', 't', [{ value, partition: 1.5 }]],
     ['Invalid message header "h" for topic "t"', 't', [{ value, headers: { h: [1] } }]],

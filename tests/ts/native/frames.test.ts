@@ -15,17 +15,21 @@ interface Read {
 function read(bytes: Uint8Array): Read[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let at = 0
-  const int = () => view.getInt32((at += 4) - 4, true)
+  const skip = (bytes: number) => {
+    at += bytes
+    return at - bytes
+  }
+  const int = () => view.getInt32(skip(4), true)
   const part = () => {
     const length = int()
     if (length < 0) return null
-    at += length
-    return decoder.decode(bytes.subarray(at - length, at))
+    const start = skip(length)
+    return decoder.decode(bytes.subarray(start, at))
   }
   const records: Read[] = []
   while (at < bytes.length) {
     const partition = int()
-    const timestamp = Number(view.getBigInt64((at += 8) - 8, true))
+    const timestamp = Number(view.getBigInt64(skip(8), true))
     const [key, value] = [part(), part()]
     const headers = Array.from({ length: int() }, (): [string, string | null] => [part() ?? '', part()])
     records.push({ partition, timestamp, key, value, headers })
@@ -70,10 +74,11 @@ describe('frames', () => {
 
   test('text of every width grows the buffer', () => {
     const frames = new Frames()
-    const texts = ['a', 'é', '€', '𝄞', '\ud800', ''].map((text) => text.repeat(20_000))
+    const texts = ['a', 'é', '€', '𝄞', ''].map((text) => text.repeat(20_000))
     for (const text of texts) frames.add(0, 0, text, text, [[text, text]])
-    const expected = texts.map((text) => text.toWellFormed())
-    expect(read(frames.take()).map(({ key }) => key)).toEqual(expected)
+    expect(read(frames.take()).map(({ key }) => key)).toEqual(texts)
+    frames.add(0, 0, '\ud800', '', [])
+    expect(read(frames.take())[0]?.key).toBe('\ufffd')
   })
 
   test('what was framed beyond a point is forgotten', () => {

@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
-import type { Delivery, DeliverOptions, WireBatch } from '../../../ts/native/types.ts'
+import type { DeliverOptions, Delivery, WireBatch } from '../../../ts/native/types.ts'
 import { collectorSink } from '../../../ts/sinks/collector.ts'
 import { wireBatch } from '../support/batches.ts'
 
@@ -20,7 +20,11 @@ async function deliver(
   options: Partial<DeliverOptions> = {},
 ): Promise<{ sent: Sent; delivery: Delivery }> {
   const fetch = vi.fn(async (_url: string, _init: RequestInit) => response)
-  const sink = collectorSink({ url: URL_OF_COLLECTOR, writeKey: 'key', fetch: fetch as typeof globalThis.fetch })
+  const sink = collectorSink({
+    url: URL_OF_COLLECTOR,
+    writeKey: 'key',
+    fetch: fetch as typeof globalThis.fetch,
+  })
   const signal = new AbortController().signal
   const delivery = await sink.deliver(batches, { keepalive: false, signal, ...options })
   const [url = '', init = {}] = fetch.mock.calls[0] ?? []
@@ -85,7 +89,10 @@ describe('the request of the collector sink', () => {
     const bytes = new Uint8Array(40_000)
     const fetch = vi.fn(async () => answers([]))
     const sink = collectorSink({ url: URL_OF_COLLECTOR, fetch })
-    const delivered = sink.deliver([wireBatch({ bytes })], { keepalive: true, signal: new AbortController().signal })
+    const delivered = sink.deliver([wireBatch({ bytes })], {
+      keepalive: true,
+      signal: new AbortController().signal,
+    })
     // Two turns of the microtask queue, and no compressor in between.
     await Promise.resolve()
     await Promise.resolve()
@@ -123,11 +130,18 @@ describe('the answer to the collector sink', () => {
     const { delivery } = await deliver([wireBatch()], answers([given], { limits }))
     expect(delivery).toMatchObject({ time: 1, ...limits })
     const { signature, ...rest } = given
-    expect(delivery.answers).toEqual([{ ...rest, signature: Uint8Array.from(Buffer.from(signature, 'base64url')) }])
+    expect(delivery.answers).toEqual([
+      { ...rest, signature: Uint8Array.from(Buffer.from(signature, 'base64url')) },
+    ])
   })
 
   test('a failure of the whole request is the collector’s own word', async () => {
-    const error = { kind: 'Invalid', code: 'WRITE_KEY_REFUSED', message: 'unknown write key', retriable: false }
+    const error = {
+      kind: 'Invalid',
+      code: 'WRITE_KEY_REFUSED',
+      message: 'unknown write key',
+      retriable: false,
+    }
     const { delivery } = await deliver([wireBatch()], Response.json({ v: 1, error }, { status: 403 }))
     expect(delivery).toMatchObject({ answers: [], error })
   })

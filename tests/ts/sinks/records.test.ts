@@ -10,7 +10,16 @@ const id = Uint8Array.from({ length: 12 }, (_, index) => index + 0xf0)
 function batch() {
   return decodedBatch(
     [
-      { key: 'user', value: '{"a":1}', timestamp: 99, headers: [['hw-id', id], ['trace', 'x'], ['trace', 'y']] },
+      {
+        key: 'user',
+        value: '{"a":1}',
+        timestamp: 99,
+        headers: [
+          ['hw-id', id],
+          ['trace', 'x'],
+          ['trace', 'y'],
+        ],
+      },
       { key: null, value: null, headers: [['hw-uncertain', '1']] },
     ],
     { topic: 'orders', partition: 2, firstOffset: 40n, epoch: 3, baseSequence: 2 ** 31 - 1 },
@@ -34,7 +43,14 @@ describe('forwarded records', () => {
       value: Buffer.from('{"a":1}'),
       headers: { trace: [Buffer.from('x'), Buffer.from('y')] },
     })
-    expect(second).toMatchObject({ offset: '41', sequence: 0, hwId: '', uncertain: true, key: null, value: null })
+    expect(second).toMatchObject({
+      offset: '41',
+      sequence: 0,
+      hwId: '',
+      uncertain: true,
+      key: null,
+      value: null,
+    })
   })
 
   test('a batch without an index has none', () => expect(recordsOf(wireBatch())).toEqual([]))
@@ -91,14 +107,24 @@ describe('the HTTP sink', () => {
     expect(url).toBe('/events')
     expect(headers.get('content-type')).toBe('text/plain')
     expect(body.records).toMatchObject([
-      { topic: 'orders', partition: 2, offset: '40', key: 'user', value: '{"a":1}', headers: { trace: ['x', 'y'] } },
+      {
+        topic: 'orders',
+        partition: 2,
+        offset: '40',
+        key: 'user',
+        value: '{"a":1}',
+        headers: { trace: ['x', 'y'] },
+      },
       { offset: '41', key: null, value: null, headers: {} },
     ])
     expect(delivery.answers).toEqual([{ result: 'accepted' }])
   })
 
   test('sends the headers that it is given', async () => {
-    const { headers } = await deliver(new Response(), { 'Content-Type': 'application/json', authorization: 'x' })
+    const { headers } = await deliver(new Response(), {
+      'Content-Type': 'application/json',
+      authorization: 'x',
+    })
     expect(headers.get('content-type')).toBe('application/json')
     expect(headers.get('authorization')).toBe('x')
   })
@@ -109,6 +135,10 @@ describe('the HTTP sink', () => {
     [400, false],
   ])('a status of %d takes nothing', async (status, retriable) => {
     const { delivery } = await deliver(new Response('', { status, headers: { 'retry-after': '2' } }))
-    expect(delivery).toMatchObject({ answers: [], error: { code: `HTTP_${status}`, retriable }, retryAfterMs: 2_000 })
+    expect(delivery).toMatchObject({
+      answers: [],
+      error: { code: `HTTP_${status}`, retriable },
+      retryAfterMs: 2_000,
+    })
   })
 })

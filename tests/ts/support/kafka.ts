@@ -32,7 +32,7 @@ export function pause(milliseconds: number): Promise<void> {
 }
 
 /** Values as text. */
-export function valueOf({ message }: EachMessagePayload): string {
+export function textOf({ message }: EachMessagePayload): string {
   return String(message.value)
 }
 

@@ -77,8 +77,8 @@ impl Connection {
         Self { database: handle.clone().into(), handle, _errors: errors, proved: Cell::new(false) }
     }
 
-    /// Calls `lost`, which must let go of the connection, when another tab wants to upgrade or delete the database
-    /// (it waits until we do), or when the browser closed it.
+    /// Calls `lost`, which must let go of the connection, when another tab wants to upgrade or delete the
+    /// database (it waits until we do), or when the browser closed it.
     pub(super) fn on_end(&mut self, lost: impl Fn() + Clone + 'static) {
         let closed = lost.clone();
         self.database.on_close(move |_| closed());
@@ -109,8 +109,8 @@ impl Drop for Connection {
     }
 }
 
-/// What the request says in the end. It lives until then, in its own handlers, even where nobody waits any more: a
-/// connection that nobody takes is closed, because an orphan would block every upgrade.
+/// What the request says in the end. It lives until then, in its own handlers, even where nobody waits any
+/// more: a connection that nobody takes is closed, because an orphan would block every upgrade.
 fn answer(request: OpenDatabaseRequest) -> Rc<Slot<Result<IdbDatabase, Exception>>> {
     let answer = Slot::new();
     let waiter = Rc::downgrade(&answer);

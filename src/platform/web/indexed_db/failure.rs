@@ -14,8 +14,8 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// The failure that an exception means. Where the commit had been asked for, only a name that says why the
-    /// browser refused is an answer; the others may tell of a connection that died under it.
+    /// The failure that an exception means. Where the commit had been asked for, only a name that says why
+    /// the browser refused is an answer; the others may tell of a connection that died under it.
     pub(super) fn of(exception: Exception, committing: bool) -> Self {
         match exception.name.as_str() {
             "ConstraintError" => Self::refused(

@@ -48,8 +48,8 @@ struct Progress {
     waker: Cell<Option<Waker>>,
 }
 
-/// A transaction that takes longer than two of these is given up. Two timers instead of one, because the first
-/// may be due merely since the page was frozen; what happened meanwhile is told before the second.
+/// A transaction that takes longer than two of these is given up. Two timers instead of one, because the
+/// first may be due merely since the page was frozen; what happened meanwhile is told before the second.
 const STALLED_MS: u32 = 5_000;
 
 impl Transaction {
@@ -81,7 +81,7 @@ impl Transaction {
         for (store, key, value) in &plan.adds {
             self.add(*store, key, value)?;
         }
-        // The last one that asks for anything: requests of a transaction succeed in the order they were made in.
+        // The last one that asks for anything: requests succeed in the order in which they were made.
         let asked = scans.iter_mut().rev().any(|scan| {
             let progress = Rc::clone(&self.progress);
             scan.on_success(move || progress.scanned())
