@@ -12,5 +12,7 @@ pub mod group;
 pub mod log;
 pub mod node;
 pub mod platform;
+// The numbers of JavaScript are floats.
 #[cfg(target_arch = "wasm32")]
+#[allow(clippy::disallowed_types)]
 mod wasm;

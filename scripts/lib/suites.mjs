@@ -34,7 +34,7 @@ const LINTS = {
 export const SUITES = {
   lint: {
     needs: ['page', 'collector'],
-    minutes: 6,
+    minutes: 5,
     commands: Object.entries(LINTS).map(([name, command]) => ({ name, command, count: countCommand })),
     env: { RUSTDOCFLAGS: '-D warnings' },
   },
@@ -45,17 +45,17 @@ export const SUITES = {
   },
   rust: {
     needs: [],
-    minutes: 6,
+    minutes: 5,
     commands: [{ command: ['cargo', 'test', '--features', 'collector'], count: countCargo }],
   },
   wasm: {
     needs: [],
-    minutes: 5,
+    minutes: 4,
     commands: [{ command: ['wasm-pack', 'test', '--headless', '--chrome'], count: countCargo }],
   },
   ts: { needs: ['page', 'collector', 'dist'], minutes: 2, commands: [vitest('ts')] },
-  e2e: { needs: ['page', 'collector', 'dist', 'demo'], minutes: 8, commands: [vitest('e2e')] },
-  packaging: { needs: ['page', 'collector', 'dist'], minutes: 4, commands: [vitest('packaging')] },
+  e2e: { needs: ['page', 'collector', 'dist', 'demo'], minutes: 5, commands: [vitest('e2e')] },
+  packaging: { needs: ['page', 'collector', 'dist'], minutes: 3, commands: [vitest('packaging')] },
   soak: {
     byName: true,
     needs: ['page', 'collector', 'dist', 'demo'],

@@ -92,6 +92,9 @@ impl Acks {
     }
 }
 
+/// An offset to commit: topic, partition, offset, metadata.
+pub type Position = (String, i32, Offset, Option<String>);
+
 /// What the application asks a node to do.
 pub enum Call {
     /// Create a topic.
@@ -161,7 +164,7 @@ pub enum Call {
     /// Wait for records.
     Fetch(ConsumerId, usize),
     /// Commit these offsets, or what was handled.
-    Commit(ConsumerId, Option<Vec<(String, i32, Offset, Option<String>)>>),
+    Commit(ConsumerId, Option<Vec<Position>>),
     /// Forward a topic.
     Forward(ForwarderId, ForwardOptions),
     /// Stop forwarding.

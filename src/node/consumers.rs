@@ -227,12 +227,7 @@ impl Node {
         }
     }
 
-    pub(super) fn commit(
-        &mut self,
-        call: CallId,
-        id: ConsumerId,
-        offsets: Option<Vec<(String, i32, Offset, Option<String>)>>,
-    ) {
+    pub(super) fn commit(&mut self, call: CallId, id: ConsumerId, offsets: Option<Vec<super::Position>>) {
         let now = self.now;
         let Some(member) = self.consumers.members.get_mut(&id).filter(|member| member.holds()) else {
             return self.done(call, Err(closed()));

@@ -14,7 +14,7 @@ mod want;
 
 use std::collections::VecDeque;
 
-pub use call::{Acks, Answer, Call, Command, Event, ForwardOptions, Input, Output, PageEvent};
+pub use call::{Acks, Answer, Call, Command, Event, ForwardOptions, Input, Output, PageEvent, Position};
 pub use message::Message;
 pub use op::{AnyOp, AnyReply};
 

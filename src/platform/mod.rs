@@ -6,7 +6,9 @@ pub mod host;
 pub mod memory;
 mod ports;
 mod slot;
+// Here the clock and the chance come from that the floors below are handed.
 #[cfg(target_arch = "wasm32")]
+#[allow(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod web;
 
 pub use ports::{Apply, Bus, Clock, Locks, Storage, StorageEvent, run};

@@ -7,9 +7,9 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use super::fields::{array, integer_of, object, text, text_of};
 use super::page::{PageDriver, ask, nothing, unexpected};
 use super::{error, records};
-use crate::base::{Code, Error, Offset};
+use crate::base::{Code, Error};
 use crate::client::consumer::{Records, Reset};
-use crate::node::{Answer, Call, Command, ConsumerId};
+use crate::node::{Answer, Call, Command, ConsumerId, Position};
 
 /// One consumer of a group.
 #[wasm_bindgen]
@@ -111,7 +111,7 @@ impl Consumer {
     }
 }
 
-fn read_offset(committed: &JsValue) -> Result<(String, i32, Offset, Option<String>), JsValue> {
+fn read_offset(committed: &JsValue) -> Result<Position, JsValue> {
     let offset = text_of(committed, "offset")?;
     let offset = offset.parse().map_err(|_| {
         let message = format!("Invalid offset, expected a long received {offset}");

@@ -1,3 +1,4 @@
+use headwater::log::batch::{BatchBuilder, BatchOptions};
 use serde_json::json;
 
 use super::{Bench, NOW, P, Sent, request, results, wire, wire_of_node};
@@ -78,6 +79,37 @@ fn other_records_under_a_known_identity_diverge() {
     assert_eq!((status, results(&answer)), (409, vec!["diverged"]));
     assert_eq!(answer["answers"][0]["error"]["code"], json!("DIVERGED"));
     assert_eq!(bench.values("events", 0), ["a"]);
+}
+
+/// A batch of one record with these headers.
+fn with_headers(headers: &[(&[u8], Option<&[u8]>)], value: &str) -> Vec<u8> {
+    let options =
+        BatchOptions { producer_id: P, producer_epoch: 0, base_sequence: 0, ..BatchOptions::default() };
+    let mut builder = BatchBuilder::new(options);
+    builder.push(NOW, None, Some(value.as_bytes()), headers);
+    builder.finish()
+}
+
+#[test]
+fn records_are_the_same_by_the_name_that_their_node_gave_them() {
+    let bench = Bench::default();
+    let signed = bench.register(P);
+    let (ours, other, apps) = (Some(&[1_u8; 12][..]), Some(&[2_u8; 12][..]), Some(&b"app"[..]));
+    let post = |headers: &[(&[u8], Option<&[u8]>)], value: &str| {
+        let (_, answer) = bench.post_batches(&signed, &[with_headers(headers, value)]);
+        results(&answer)[0].to_string()
+    };
+    assert_eq!(post(&[(b"hw-id", apps), (b"hw-id", ours)], "a"), "accepted");
+    let uncertain: [(&[u8], Option<&[u8]>); 3] =
+        [(b"hw-id", apps), (b"hw-id", ours), (b"hw-uncertain", Some(b"1"))];
+    assert_eq!(post(&uncertain, "a"), "duplicate", "it says more than before, and is the same");
+    assert_eq!(
+        post(&[(b"hw-id", apps), (b"hw-id", other)], "a"),
+        "diverged",
+        "the application's own key is no name"
+    );
+    assert_eq!(post(&[(b"hw-id", apps)], "a"), "diverged");
+    assert_eq!(post(&[], "a"), "diverged");
 }
 
 #[test]

@@ -50,7 +50,7 @@ impl Table {
                 value.map(|value| (key.clone(), value.clone())).into_iter().collect()
             }
             Scan::Range { store, from, to, limit } => range(*store, from, to).take(*limit).collect(),
-            Scan::Last { store, from, to } => range(*store, from, to).last().into_iter().collect(),
+            Scan::Last { store, from, to } => range(*store, from, to).next_back().into_iter().collect(),
         };
         Rows(plan.scans.iter().map(scan).collect())
     }

@@ -56,7 +56,6 @@ export async function collect(args: string[]): Promise<void> {
     await collector.close()
     throw explained(error, values.host, port)
   }
-  survive()
   announce(served.url, folder, values)
   await stopped()
   await served.close()
@@ -139,14 +138,6 @@ function stopped(): Promise<void> {
         resolve()
       })
     }
-  })
-}
-
-/** A wasm that traps while nobody calls it throws into the void; the collector has replaced it by then. */
-function survive(): void {
-  process.on('uncaughtException', (error) => {
-    console.error(error)
-    if (!(error instanceof WebAssembly.RuntimeError)) process.exit(1)
   })
 }
 

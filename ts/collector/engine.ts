@@ -6,8 +6,8 @@ import type { Change, Row, Scan, Store } from './store.ts'
 /** The rules in their wasm. */
 export type Native = ReturnType<Glue['Collector']['openSink']>
 
-/** Makes an instance of the wasm; a trapped one is never called again. */
-export type Instantiate = () => Promise<Glue>
+/** Makes an instance of the wasm, which says so when it traps; a trapped one is never called again. */
+export type Instantiate = (trapped: (reason: unknown) => void) => Promise<Glue>
 
 /** What the rules answer, in HTTP's terms. */
 export interface Reply {
@@ -45,16 +45,11 @@ export class Engine {
   }
 
   private async ask(ask: (native: Native) => Promise<Reply>): Promise<Reply> {
-    const started = this.start()
-    const running = await started
+    const { native, failed, fail } = await this.start()
     try {
-      return await Promise.race([ask(running.native), running.failed])
+      return await Promise.race([ask(native), failed])
     } catch (error) {
-      if (this.running === started) {
-        this.running = undefined
-        this.settings.onError(error)
-      }
-      running.fail(error)
+      fail(error)
       throw error
     }
   }
@@ -86,18 +81,26 @@ export class Engine {
   private async open(): Promise<Running> {
     // Callbacks may still wake the last instance: it must be done with the store before another one begins.
     await this.gate?.shut()
-    const glue = await this.instantiate()
     const { settings } = this
     const store = settings.sink === undefined ? await this.openedStore() : undefined
-    this.gate = new Gate(store, settings.onError)
-    let fail: Running['fail'] = () => undefined
-    const failed = new Promise<never>((_, reject) => {
-      fail = reject
-    })
-    // It may fail when nobody is asking anything.
-    failed.catch(() => undefined)
+    const gate = new Gate(store, settings.onError)
+    this.gate = gate
+    const { promise: failed, reject } = rejection()
+    let opened = false
+    let alive = true
+    const fail = (reason: unknown): void => {
+      if (!alive) return
+      alive = false
+      reject(reason)
+      void gate.shut()
+      if (!opened) return
+      this.running = undefined
+      settings.onError(reason)
+    }
+    const glue = await this.instantiate(fail)
     glue.onPanic((message: string) => fail(new Error(`the collector's wasm trapped: ${message}`)))
-    const native = await Promise.race([openNative(glue, settings, this.gate), failed])
+    const native = await Promise.race([openNative(glue, settings, gate), failed])
+    opened = true
     return { native, failed, fail }
   }
 
@@ -110,10 +113,21 @@ export class Engine {
   }
 }
 
+/** A promise that does nothing but reject, perhaps when nobody waits for it. */
+function rejection(): { promise: Promise<never>; reject: (reason: unknown) => void } {
+  let reject: (reason: unknown) => void = () => undefined
+  const promise = new Promise<never>((_, given) => {
+    reject = given
+  })
+  promise.catch(() => undefined)
+  return { promise, reject }
+}
+
 interface Running {
   readonly native: Native
   /** Rejects when the instance is given up: what it was asked will never be answered. */
   readonly failed: Promise<never>
+  /** Gives the instance up: it does not reach the store any more, and the next question gets another one. */
   readonly fail: (reason: unknown) => void
 }
 

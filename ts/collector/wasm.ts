@@ -4,12 +4,40 @@ import type { Instantiate } from './engine.ts'
 /** Makes instances of one module, which is compiled once: the one given, or the one that the package holds. */
 export function instantiator(given: WebAssembly.Module | undefined): Instantiate {
   let module: Promise<WebAssembly.Module> | undefined
-  return async (): Promise<Glue> => {
+  return async (trapped): Promise<Glue> => {
     module ??= given === undefined ? compiled() : Promise.resolve(given)
-    const glue = createGlue()
-    glue.initSync({ module: await module })
+    const glue = createGlue(async (module, imports) => {
+      const { exports } = await WebAssembly.instantiate(module, imports)
+      return { instance: { exports: guarded(exports, trapped) }, module }
+    })
+    await glue.default({ module_or_path: await module })
     return glue
   }
+}
+
+type Call = (...given: unknown[]) => unknown
+
+/** What runs a task of the wasm has a name in the exports that begins so. */
+const TASK = '__wasm_bindgen_func_elem'
+
+/** The exports, of which `trapped` hears the first trap. That of a task would else end the process: nobody calls it. */
+function guarded(exports: WebAssembly.Exports, trapped: (reason: unknown) => void): WebAssembly.Exports {
+  const guard =
+    (name: string, call: Call): Call =>
+    (...given) => {
+      try {
+        return call(...given)
+      } catch (error) {
+        trapped(error)
+        if (name.startsWith(TASK)) return undefined
+        throw error
+      }
+    }
+  const entries = Object.entries(exports).map(([name, value]) => [
+    name,
+    typeof value === 'function' ? guard(name, value as Call) : value,
+  ])
+  return Object.fromEntries(entries)
 }
 
 async function compiled(): Promise<WebAssembly.Module> {

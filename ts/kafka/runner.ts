@@ -343,7 +343,10 @@ export class Runner {
   }
 
   private leave(): void {
-    this.member?.tell((native) => native.leave())
+    this.member?.tell((native) => {
+      native.leave()
+      native.free()
+    })
     this.member = undefined
     this.joined = false
   }

@@ -55,7 +55,7 @@ impl Lane {
     /// Takes a record; true if this is the call's first one in its batch.
     pub(super) fn push(&mut self, call: CallId, frame: &Frame<'_>, durability: Durability) -> bool {
         let open = self.waiting.back().is_some_and(|batch| {
-            batch.builder.size() + frame.bytes_max() <= Self::BATCH_BYTES || batch.builder.len() == 0
+            batch.builder.size() + frame.bytes_max() <= Self::BATCH_BYTES || batch.builder.is_empty()
         });
         if !open {
             self.open_batch();

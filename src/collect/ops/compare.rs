@@ -59,9 +59,10 @@ fn same_records(stored: &[u8], arrived: &[u8]) -> bool {
     arrived.next().is_none()
 }
 
+/// The forwarder's headers come last: an application may have used the same key before it.
 fn name<'a>(record: &Record<'a>) -> Option<&'a [u8]> {
-    let named = record.headers().flatten().find(|(key, _)| *key == HW_ID)?;
-    named.1
+    let (_, id) = record.headers().flatten().filter(|(key, _)| *key == HW_ID).last()?;
+    id
 }
 
 /// A batch as its producer wrote it: without the base offset and the leader epoch, which are the log's.

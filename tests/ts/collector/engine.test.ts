@@ -3,12 +3,13 @@ import { Engine, type Native } from '../../../ts/collector/engine.ts'
 import { memoryStore, type Store } from '../../../ts/collector/index.ts'
 import { readOptions } from '../../../ts/collector/options.ts'
 
+type Gate = Pick<Store, 'read' | 'write'>
 type Glue = Awaited<ReturnType<ConstructorParameters<typeof Engine>[1]>>
 
 /** Stands for the wasm: what its instances are asked is the test's affair. */
 function instances() {
-  const made: { panic: (message: string) => void; store: Pick<Store, 'read' | 'write'> }[] = []
-  const instantiate = async (): Promise<Glue> => {
+  const made: { panic: (message: string) => void; trap: (reason: unknown) => void; store: Gate }[] = []
+  const instantiate = async (trapped: (reason: unknown) => void): Promise<Glue> => {
     let panic: (message: string) => void = () => undefined
     const glue = {
       onPanic: (report: typeof panic) => {
@@ -17,7 +18,7 @@ function instances() {
       Collector: {
         openLog: async (_options: object, _secret: unknown, random: Uint8Array, store: Store) => {
           expect(random.length).toBe(40)
-          made.push({ panic, store })
+          made.push({ panic, trap: trapped, store })
           return { number: made.length }
         },
       },
@@ -65,6 +66,16 @@ test('a trap without a word fails everything that the instance was asked', async
   })
   await expect(traps).rejects.toThrow(/memory access/)
   await expect(never).rejects.toThrow(/memory access/)
+})
+
+test('an instance that trapped while nobody asked is not asked again', async () => {
+  const reported: unknown[] = []
+  const { made, engine: rules } = engine(reported)
+  await rules.ready()
+  made[0]?.trap(new WebAssembly.RuntimeError('unreachable'))
+  await expect(made[0]?.store.write([], true)).rejects.toThrow(/closed/)
+  const asked = await rules.call(async (native) => ({ ...reply, body: String(numberOf(native)) }))
+  expect([asked.body, reported.length]).toEqual(['2', 1])
 })
 
 test('a replaced instance does not reach the store, and the next one waits for its last write', async () => {

@@ -6,7 +6,7 @@ import {
   KafkaJSNonRetriableError,
   KafkaJSProtocolError,
 } from '../../../ts/index.ts'
-import { memory, send, until } from '../support/kafka.ts'
+import { memory, send, textOf, until } from '../support/kafka.ts'
 
 const unknown = { name: 'KafkaJSProtocolError', type: 'UNKNOWN_TOPIC_OR_PARTITION', code: 3 }
 
@@ -116,9 +116,9 @@ describe('offsets', () => {
     await send(kafka, 't', ['a', 'b'], 1)
     const consumer = kafka.consumer({ groupId: 'g' })
     await consumer.subscribe({ topics: ['t'], fromBeginning: true })
-    let seen = 0
-    await consumer.run({ eachMessage: async () => void (seen += 1) })
-    await until(() => seen === 2, 'both are read')
+    const seen: string[] = []
+    await consumer.run({ eachMessage: async (payload) => void seen.push(textOf(payload)) })
+    await until(() => seen.length === 2, 'both are read')
     await consumer.stop()
     const offsets = {
       topic: 't',

@@ -76,7 +76,7 @@ describe('where the wasm traps', () => {
     const consumer = kafka.consumer({ groupId: 'g' })
     await consumer.subscribe({ topics: ['t'] })
     await consumer.run({ eachMessage: async () => undefined })
-    destroy()
+    ;(await instance()).poison('as if it had panicked')
     consumer.seek({ topic: 't', partition: 0, offset: '0' })
     await consumer.disconnect()
   })

@@ -17,8 +17,8 @@ describe('errors', () => {
   test('bear the names of their classes', () => {
     const classes = Object.entries(headwater).filter(([name]) => name.startsWith('KafkaJS'))
     expect(classes.length).toBeGreaterThanOrEqual(12)
-    for (const [name, constructor] of classes) {
-      const make = constructor as new (message: unknown, details: unknown) => Error
+    for (const [name, made] of classes) {
+      const make = made as new (message: unknown, details: unknown) => Error
       const error = new make(name.includes('Records') ? { partitions: [] } : 'message', {})
       expect(error).toBeInstanceOf(Error)
       expect(error.name).toBe(name)

@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'vitest'
+import { guarded } from '../../../ts/native/guard.ts'
+
+const CLOSURE = '__wasm_bindgen_func_elem_7'
+
+describe('guarded exports', () => {
+  function exports(calls: Record<string, (...given: number[]) => unknown>) {
+    const traps: string[] = []
+    const memory = new WebAssembly.Memory({ initial: 1 })
+    const guard = guarded({ memory, ...calls } as WebAssembly.Exports, (reason) => traps.push(reason))
+    const call = (name: string, ...given: number[]) =>
+      (guard[name] as (...given: number[]) => unknown)(...given)
+    return { call, traps, guard, memory }
+  }
+
+  const trap = () => {
+    throw new WebAssembly.RuntimeError('unreachable')
+  }
+
+  test('answer as before', () => {
+    const { call, guard, memory, traps } = exports({ add: (a = 0, b = 0) => a + b })
+    expect(call('add', 1, 2)).toBe(3)
+    expect(guard['memory']).toBe(memory)
+    expect(traps).toEqual([])
+  })
+
+  test('tell of a trap, and let it through to who called', () => {
+    const { call, traps } = exports({ trap })
+    expect(() => call('trap')).toThrow(WebAssembly.RuntimeError)
+    expect(traps).toEqual(['unreachable'])
+  })
+
+  test('keep the trap of a task from the page, but not from the wasm below it', () => {
+    const { call, traps } = exports({ [CLOSURE]: trap, outer: () => call(CLOSURE) })
+    expect(call(CLOSURE)).toBeUndefined()
+    expect(() => call('outer')).toThrow('unreachable')
+    expect(traps).toEqual(['unreachable', 'unreachable', 'unreachable'])
+  })
+})
