@@ -53,6 +53,7 @@ export function runLogged(command, args, { log, live, env = {}, deadline }) {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   })
+  if (process.listenerCount('SIGINT') === 0) endWithThisProcess()
   running.add(child)
   const chunks = []
   const hear = (target) => (chunk) => {
@@ -95,9 +96,12 @@ function end(child) {
   }
 }
 
-for (const signal of ['SIGINT', 'SIGTERM']) {
-  process.once(signal, () => {
-    for (const child of running) end(child)
-    process.exit(130)
-  })
+/** Whoever stops this process stops what it runs. */
+function endWithThisProcess() {
+  for (const signal of ['SIGINT', 'SIGTERM']) {
+    process.once(signal, () => {
+      for (const child of running) end(child)
+      process.exit(130)
+    })
+  }
 }
