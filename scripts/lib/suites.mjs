@@ -51,7 +51,11 @@ export const SUITES = {
   wasm: {
     needs: [],
     minutes: 4,
-    commands: [{ command: ['wasm-pack', 'test', '--headless', '--chrome'], count: countCargo }],
+    commands: [
+      { command: ['wasm-pack', 'test', '--headless', '--chrome'], count: countCargo },
+      // Without a browser's storage, channel and locks: what a server or a bundler's first look meets.
+      { command: ['wasm-pack', 'test', '--node', '--', '--test', 'web_node'], count: countCargo },
+    ],
   },
   ts: { needs: ['page', 'collector', 'dist'], minutes: 2, commands: [vitest('ts')] },
   e2e: { needs: ['page', 'collector', 'dist', 'demo'], minutes: 5, commands: [vitest('e2e')] },
