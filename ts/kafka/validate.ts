@@ -40,7 +40,7 @@ function validateHeaders(topic: string, headers: unknown): void {
 }
 
 function isBytes(value: unknown): boolean {
-  if (typeof value === 'string' || value === null) return true
+  if (typeof value === 'string' || value === null || value instanceof Uint8Array) return true
   // Bytes of another realm, such as a frame's or a test runner's, are bytes too.
   return Object.prototype.toString.call(value) === '[object Uint8Array]'
 }

@@ -15,6 +15,8 @@ pub(super) struct Lane {
     floor: Offset,
     waiting: VecDeque<Batch>,
     in_flight: Option<Sealed>,
+    /// What the last batch weighed: the next one probably weighs as much.
+    last_size: usize,
 }
 
 /// The part of a batch that belongs to one call.
@@ -49,7 +51,15 @@ impl Lane {
     const BATCH_BYTES: usize = 256 << 10;
 
     pub(super) fn new(id: ProducerId, end: Expected) -> Self {
-        Self { id, sequence: 0, end: Some(end), floor: end.next, waiting: VecDeque::new(), in_flight: None }
+        Self {
+            id,
+            sequence: 0,
+            end: Some(end),
+            floor: end.next,
+            waiting: VecDeque::new(),
+            in_flight: None,
+            last_size: 0,
+        }
     }
 
     /// Takes a record; true if this is the call's first one in its batch.
@@ -74,13 +84,14 @@ impl Lane {
     }
 
     fn open_batch(&mut self) {
-        let builder = BatchBuilder::new(BatchOptions {
+        let options = BatchOptions {
             producer_id: self.id,
             producer_epoch: 0,
             base_sequence: self.sequence,
             partition_leader_epoch: 0,
             ..BatchOptions::default()
-        });
+        };
+        let builder = BatchBuilder::with_capacity(options, self.last_size);
         let about = About { shares: Vec::new(), durability: Durability::Relaxed, attempted_from: None };
         self.waiting.push_back(Batch { builder, about });
     }
@@ -98,6 +109,7 @@ impl Lane {
             None => {
                 let batch = self.waiting.pop_front()?;
                 let bytes = batch.builder.finish();
+                self.last_size = bytes.len();
                 Sealed { size: bytes.len(), bytes: Some(bytes), about: batch.about }
             }
         };

@@ -58,7 +58,12 @@ type Header<'a> = (&'a [u8], Option<&'a [u8]>);
 impl BatchBuilder {
     /// An empty batch.
     pub fn new(options: BatchOptions) -> Self {
-        let mut bytes = Writer::with_capacity(512);
+        Self::with_capacity(options, 512)
+    }
+
+    /// An empty batch that grows to `capacity` bytes without moving.
+    pub fn with_capacity(options: BatchOptions, capacity: usize) -> Self {
+        let mut bytes = Writer::with_capacity(capacity.max(BatchHeader::SIZE));
         bytes.bytes(&[0; BatchHeader::SIZE]);
         let base_timestamp = options.base_timestamp;
         Self { options, bytes, count: 0, last_delta: -1, base_timestamp, max_timestamp: -1 }
