@@ -5,13 +5,15 @@
 mod support;
 
 use headwater::base::{Code, Error, Now, Offset, Random, TopicConfig, TopicId, TopicPartition};
+use headwater::client::forwarder::DeliveryRow;
 use headwater::client::producer::{CallId, Output, Producer};
 use headwater::client::retention::{Retention, Step};
 use headwater::log::batch::{BatchHeader, records};
 use headwater::log::ops::{
-    CreateTopic, DeleteTopic, Fetch, ListBounds, ListOffsets, ListedOffset, Measure, OffsetSpec, Trim,
+    ClaimSink, CreateTopic, DeleteTopic, Fetch, ListBounds, ListOffsets, ListedOffset, Measure, OffsetSpec,
+    Trim,
 };
-use headwater::log::{Durability, TopicRow};
+use headwater::log::{Durability, Store, TopicRow, partition_key};
 use proptest::prelude::*;
 use support::{FrameWriter, Table};
 
@@ -136,6 +138,26 @@ fn a_trim_inside_a_batch_hides_its_head_and_keeps_its_bytes() {
     let beyond = table.run(&Trim { topic: NAME.into(), tp, before: Some(9) }).unwrap_err();
     assert_eq!(beyond.code(), Code::OffsetOutOfRange);
     assert_eq!(table.run(&Trim { topic: NAME.into(), tp, before: Some(0) }).unwrap(), 1, "never back");
+}
+
+#[test]
+fn nothing_is_trimmed_that_a_forwarder_has_not_delivered() {
+    let mut table = Table::default();
+    let row = created(&mut table, 1);
+    let tp = row.topic_partitions().next().unwrap();
+    let mut one = producer(&mut table, &row, 1);
+    for call in 1..=3 {
+        send(&mut table, &mut one, &row, call, &["a", "b"]);
+    }
+    table.run(&ClaimSink { name: NAME.into(), sink: "collector".into() }).unwrap();
+    let all = Trim { topic: NAME.into(), tp, before: None };
+    assert_eq!(table.run(&all).unwrap(), 0, "a sink was named, and nothing was delivered yet");
+    let delivered = DeliveryRow { committed: 4, ..DeliveryRow::begin(1 << 61, 0) };
+    table.rows.insert((Store::Deliveries, partition_key(tp)), delivered.encode());
+    assert_eq!(table.run(&all).unwrap(), 4);
+    assert_eq!(values(&mut table, tp, 4), [(4, "a".into()), (5, "b".into())]);
+    let other = table.run(&ClaimSink { name: NAME.into(), sink: "elsewhere".into() }).unwrap_err();
+    assert_eq!((other.code(), other.retriable()), (Code::SinkConflict, false));
 }
 
 #[test]
