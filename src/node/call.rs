@@ -247,9 +247,4 @@ pub enum Event {
         /// The log start offset now.
         start: Offset,
     },
-    /// Records of an unacknowledged send (`acks: 0`) were not stored.
-    Lost {
-        /// Why.
-        error: Error,
-    },
 }

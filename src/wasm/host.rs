@@ -74,7 +74,6 @@ impl Host {
                     ("logStartOffset", start.to_string().into()),
                 ],
             ),
-            Event::Lost { error } => self.tell("log.lost", &[("message", error.message().into())]),
         }
     }
 

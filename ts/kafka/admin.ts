@@ -1,4 +1,5 @@
 import type { PartitionOffset, TopicDescription } from '../native/types.ts'
+import { Client } from './client.ts'
 import {
   type ErrorDetails,
   fromNative,
@@ -8,8 +9,6 @@ import {
   KafkaJSNonRetriableError,
   KafkaJSProtocolError,
 } from './errors.ts'
-import { Emitter, type InstrumentationEvent, type RemoveListener } from './events.ts'
-import type { Logger } from './logger.ts'
 import type { NodeHandle } from './node.ts'
 import { type PartitionMetadata, partitionMetadata } from './partitioners.ts'
 import type { Connection, Shared } from './shared.ts'
@@ -58,16 +57,13 @@ const EVENTS = {
 export type AdminEvents = typeof EVENTS
 
 /** Looks after topics and offsets. Its calls work without `connect()`. */
-export class Admin {
+export class Admin extends Client {
   readonly events: AdminEvents = EVENTS
-  private readonly log: Logger
-  private readonly emitter: Emitter
   private connection: Connection | undefined
 
   /** @internal */
   constructor(private readonly shared: Shared) {
-    this.log = shared.logger.namespace('Admin')
-    this.emitter = new Emitter('admin', EVENTS, this.log)
+    super('Admin', shared.logger, EVENTS)
   }
 
   /** Opens the log. */
@@ -189,22 +185,6 @@ export class Admin {
     const offsets = await Promise.all(names.map(read))
     const committed = ({ partitions }: GroupOffsets) => partitions.some(({ offset }) => offset !== '-1')
     return topics === undefined ? offsets.filter(committed) : offsets
-  }
-
-  /** Hears of an event; answers what stops that. */
-  on<Payload = unknown>(
-    name: string,
-    listener: (event: InstrumentationEvent<Payload>) => unknown,
-  ): RemoveListener {
-    return this.emitter.on(name, listener)
-  }
-
-  logger(): Logger {
-    return this.log
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.disconnect()
   }
 
   private async describe(): Promise<TopicDescription[]> {

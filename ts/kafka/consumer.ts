@@ -1,4 +1,5 @@
 import type { TopicDescription } from '../native/types.ts'
+import { Client } from './client.ts'
 import {
   CONSUMER_EVENTS,
   type ConsumerEvents,
@@ -8,8 +9,6 @@ import {
   type TopicPartitions,
 } from './consuming.ts'
 import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from './errors.ts'
-import { Emitter, type InstrumentationEvent, type RemoveListener } from './events.ts'
-import type { Logger } from './logger.ts'
 import { type RetryOptions, retryOptions } from './retry.ts'
 import { Runner } from './runner.ts'
 import type { Connection, Shared } from './shared.ts'
@@ -43,10 +42,8 @@ export interface ConsumerSubscribeTopics {
 }
 
 /** Reads records as a member of a group. */
-export class Consumer {
+export class Consumer extends Client {
   readonly events: ConsumerEvents = CONSUMER_EVENTS
-  private readonly log: Logger
-  private readonly emitter: Emitter
   private readonly subscriptions = new Map<string, boolean>()
   private readonly bytesMax: number
   private readonly heartbeatInterval: number
@@ -60,6 +57,7 @@ export class Consumer {
     private readonly shared: Shared,
     private readonly config: ConsumerConfig,
   ) {
+    super('Consumer', shared.logger, CONSUMER_EVENTS)
     const { groupId, heartbeatInterval = 3_000, sessionTimeout = 30_000 } = config
     if (typeof groupId !== 'string' || groupId === '') {
       throw new KafkaJSNonRetriableError('Consumer groupId must be a non-empty string.')
@@ -72,8 +70,6 @@ export class Consumer {
     this.bytesMax = config.maxBytesPerPartition ?? 1 << 20
     this.heartbeatInterval = heartbeatInterval
     this.retry = retryOptions(shared.retry, config.retry)
-    this.log = shared.logger.namespace('Consumer')
-    this.emitter = new Emitter('consumer', CONSUMER_EVENTS, this.log)
   }
 
   /** Opens the log. */
@@ -172,22 +168,6 @@ export class Consumer {
   /** The assigned partitions that are paused. */
   paused(): { topic: string; partitions: number[] }[] {
     return this.runner?.paused() ?? []
-  }
-
-  /** Hears of an event; answers what stops that. */
-  on<Payload = unknown>(
-    name: string,
-    listener: (event: InstrumentationEvent<Payload>) => unknown,
-  ): RemoveListener {
-    return this.emitter.on(name, listener)
-  }
-
-  logger(): Logger {
-    return this.log
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.disconnect()
   }
 
   private connected(): Connection {

@@ -50,8 +50,6 @@ export interface KafkaEvents {
   storage: { state: 'blocked' | 'degraded' | 'recovered'; message: string }
   /** Retention deleted records: the partition begins at `logStartOffset` now. */
   trimmed: { topic: string; partition: number; logStartOffset: string }
-  /** Records that were sent with `acks: 0` were not stored. */
-  lost: { message: string }
   /** headwater stopped by a defect; it opens the log again by itself. */
   panic: { message: string }
 }
@@ -142,9 +140,6 @@ export class Kafka {
         break
       case 'log.trimmed':
         this.listeners.tell('trimmed', fieldsOf(event))
-        break
-      case 'log.lost':
-        this.listeners.tell('lost', { message })
         break
       case 'panic':
         logger.error(`headwater stopped by a defect, and opens the log again: ${message}`)

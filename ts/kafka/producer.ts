@@ -1,7 +1,6 @@
 import type { Bytes, FrameHeader } from '../native/frames.ts'
+import { Client } from './client.ts'
 import { fromNative, KafkaJSError, KafkaJSNonRetriableError, KafkaJSNotImplemented } from './errors.ts'
-import { Emitter, type InstrumentationEvent, type RemoveListener } from './events.ts'
-import type { Logger } from './logger.ts'
 import type { NodeHandle } from './node.ts'
 import {
   type CreatePartitioner,
@@ -99,10 +98,8 @@ const GZIP = 1
 const NONE = 0
 
 /** Sends records. */
-export class Producer {
+export class Producer extends Client {
   readonly events: ProducerEvents = EVENTS
-  private readonly log: Logger
-  private readonly emitter: Emitter
   private readonly partitioner: Partitioner | undefined
   private readonly create: boolean
   private state: 'disconnected' | 'connected' | 'disconnecting' = 'disconnected'
@@ -115,6 +112,7 @@ export class Producer {
     private readonly shared: Shared,
     private readonly config: ProducerConfig,
   ) {
+    super('Producer', shared.logger, EVENTS)
     if (config.transactionalId !== undefined) {
       throw new KafkaJSNotImplemented('Transactions are not in this version of headwater')
     }
@@ -122,8 +120,6 @@ export class Producer {
       const message = 'Idempotent producer must allow retries to protect against transient errors'
       throw new KafkaJSNonRetriableError(message)
     }
-    this.log = shared.logger.namespace('Producer')
-    this.emitter = new Emitter('producer', EVENTS, this.log)
     const partitioner = config.createPartitioner
     // The log itself chooses as the default partitioner does, under the partition count at the time of the append.
     this.partitioner =
@@ -198,22 +194,6 @@ export class Producer {
   /** What the configuration says. */
   isIdempotent(): boolean {
     return this.config.idempotent ?? false
-  }
-
-  /** Hears of an event; answers what stops that. */
-  on<Payload = unknown>(
-    name: string,
-    listener: (event: InstrumentationEvent<Payload>) => unknown,
-  ): RemoveListener {
-    return this.emitter.on(name, listener)
-  }
-
-  logger(): Logger {
-    return this.log
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.disconnect()
   }
 
   /** Nobody waits for these: they are lost if they cannot be stored, but not in silence. */

@@ -110,12 +110,6 @@ impl Consumer {
         self.wake();
     }
 
-    /// The assigned partitions, by topic name.
-    pub fn assignment(&self) -> impl Iterator<Item = (&str, i32)> {
-        let named = |tp: &TopicPartition| Some((self.topics.get(&tp.topic)?.as_str(), tp.partition));
-        self.positions.keys().filter_map(named)
-    }
-
     fn unresolved(&self) -> impl Iterator<Item = TopicPartition> + '_ {
         self.positions.iter().filter(|(_, position)| position.next.is_none()).map(|(tp, _)| *tp)
     }
