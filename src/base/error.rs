@@ -109,10 +109,22 @@ codes! {
     UnknownTopicOrPartition = "UNKNOWN_TOPIC_OR_PARTITION", Invalid, 3, false;
     /// A record or batch exceeds its limit.
     MessageTooLarge = "MESSAGE_TOO_LARGE", Invalid, 10, false;
+    /// The metadata of a committed offset is too long.
+    OffsetMetadataTooLarge = "OFFSET_METADATA_TOO_LARGE", Invalid, 12, false;
+    /// The group's coordinator is reading its rows.
+    CoordinatorLoadInProgress = "COORDINATOR_LOAD_IN_PROGRESS", Unavailable, 14, true;
+    /// The group has no coordinator at the moment.
+    CoordinatorNotAvailable = "COORDINATOR_NOT_AVAILABLE", Unavailable, 15, true;
+    /// Another node coordinates the group.
+    NotCoordinator = "NOT_COORDINATOR", Unavailable, 16, true;
     /// The topic's name breaks Kafka's rules.
     InvalidTopic = "INVALID_TOPIC_EXCEPTION", Invalid, 17, false;
-    /// The member's epoch is not the group's.
+    /// The member's generation has passed.
+    IllegalGeneration = "ILLEGAL_GENERATION", Fenced, 22, false;
+    /// The group does not know the member.
     UnknownMemberId = "UNKNOWN_MEMBER_ID", Fenced, 25, false;
+    /// The group is rebalancing.
+    RebalanceInProgress = "REBALANCE_IN_PROGRESS", Unavailable, 27, false;
     /// The topic exists.
     TopicAlreadyExists = "TOPIC_ALREADY_EXISTS", Invalid, 36, false;
     /// A partition count that is not allowed.
@@ -125,10 +137,26 @@ codes! {
     OutOfOrderSequence = "OUT_OF_ORDER_SEQUENCE_NUMBER", Invalid, 45, false;
     /// An older producer of the same id.
     InvalidProducerEpoch = "INVALID_PRODUCER_EPOCH", Fenced, 47, false;
+    /// The group has members, or is in use.
+    NonEmptyGroup = "NON_EMPTY_GROUP", Invalid, 68, false;
+    /// There is no such group.
+    GroupIdNotFound = "GROUP_ID_NOT_FOUND", Invalid, 69, false;
     /// The compression type cannot be read here.
     UnsupportedCompressionType = "UNSUPPORTED_COMPRESSION_TYPE", Invalid, 76, false;
+    /// The group has as many members as it may have.
+    GroupMaxSizeReached = "GROUP_MAX_SIZE_REACHED", Full, 81, false;
+    /// Another member has taken this `group.instance.id`.
+    FencedInstanceId = "FENCED_INSTANCE_ID", Fenced, 82, false;
     /// A record that the topic does not accept.
     InvalidRecord = "INVALID_RECORD", Invalid, 87, false;
+    /// The member's epoch is not the one that the coordinator knows.
+    FencedMemberEpoch = "FENCED_MEMBER_EPOCH", Fenced, 110, false;
+    /// Another member holds this `group.instance.id`.
+    UnreleasedInstanceId = "UNRELEASED_INSTANCE_ID", Fenced, 111, false;
+    /// The coordinator has none of the member's assignors.
+    UnsupportedAssignor = "UNSUPPORTED_ASSIGNOR", Invalid, 112, false;
+    /// The member has another epoch, or does not own the partition, by now.
+    StaleMemberEpoch = "STALE_MEMBER_EPOCH", Fenced, 113, false;
     /// The node was closed.
     NodeClosed = "NODE_CLOSED", Closed, 1000, false;
     /// Another transaction was faster; nothing was written.
@@ -161,6 +189,8 @@ codes! {
     Diverged = "DIVERGED", Fenced, 1014, false;
     /// Too many requests.
     RateLimited = "RATE_LIMITED", Unavailable, 1015, true;
+    /// An assignor failed.
+    UnknownServerError = "UNKNOWN_SERVER_ERROR", Internal, -1, false;
     /// A defect.
     Internal = "INTERNAL", Internal, -1, false;
 }
