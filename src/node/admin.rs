@@ -5,7 +5,8 @@ use crate::client::forwarder::ListDelivered;
 use crate::client::producer::CallId;
 use crate::group::{CommittedOffset, FetchOffsets};
 use crate::log::ops::{
-    CreateTopic, DeleteTopic, ListBounds, ListOffsets, ListTopics, ListedOffset, OffsetSpec, Trim,
+    AlterConfigs, CreatePartitions, CreateTopic, DeleteTopic, DescribeTopic, ListBounds, ListOffsets,
+    ListTopics, ListedOffset, OffsetSpec, Trim,
 };
 use crate::log::{TopicRow, unknown_partition};
 
@@ -23,6 +24,16 @@ impl Node {
                 self.announce_when_done(call, &name);
                 self.store(DeleteTopic { name }.into(), Pending::Admin(call));
             }
+            Call::CreatePartitions { name, total, validate_only } => {
+                if !validate_only {
+                    self.announce_when_done(call, &name);
+                }
+                self.store(CreatePartitions { name, total, validate_only }.into(), Pending::Admin(call));
+            }
+            Call::AlterConfigs { name, config, validate_only } => {
+                self.want(&name, Want::AlterConfigs { call, config, validate_only });
+            }
+            Call::ReadTopic(name) => self.store(DescribeTopic { name }.into(), Pending::Admin(call)),
             Call::DescribeTopic { name, create } => self.want(&name, Want::Describe { call, create }),
             Call::ListBounds(name) => self.want(&name, Want::Bounds(call)),
             Call::CommittedOffsets { group, topic } => self.want(&topic, Want::Committed { call, group }),
@@ -53,6 +64,21 @@ impl Node {
         self.store(create.into(), Pending::Admin(call));
     }
 
+    pub(super) fn alter_configs(
+        &mut self,
+        call: CallId,
+        name: &str,
+        row: &TopicRow,
+        config: TopicConfig,
+        validate_only: bool,
+    ) {
+        if !validate_only {
+            self.announce_when_done(call, name);
+        }
+        let alter = AlterConfigs { name: name.to_string(), id: row.id, config, validate_only };
+        self.store(alter.into(), Pending::Admin(call));
+    }
+
     /// The topic of this name changes when `call` succeeds.
     fn announce_when_done(&mut self, call: CallId, name: &str) {
         self.topics.changing.insert(call, name.to_string());
@@ -60,9 +86,14 @@ impl Node {
 
     pub(super) fn administered(&mut self, call: CallId, result: Result<AnyReply, Error>) {
         let changing = self.topics.changing.remove(&call);
-        if let (Ok(_), Some(name)) = (&result, changing) {
-            self.announce_topic(&name);
-            self.topic_changed(&name);
+        match (&result, changing) {
+            (Ok(_), Some(name)) => {
+                self.announce_topic(&name);
+                self.topic_changed(&name);
+            }
+            // What this node believed of the topic is old.
+            (Err(error), Some(name)) if error.code() == Code::StorageConflict => self.topic_changed(&name),
+            _ => {}
         }
         let answer = match result {
             Ok(AnyReply::CreateTopic(created)) if created.existed => {
@@ -70,7 +101,16 @@ impl Node {
             }
             Ok(AnyReply::CreateTopic(created)) => Ok(Answer::Topic(created.topic)),
             Ok(AnyReply::ListTopics(topics)) => Ok(Answer::Topics(topics)),
-            Ok(AnyReply::DeleteTopic(topic)) => Ok(Answer::Topic(topic)),
+            Ok(
+                AnyReply::DeleteTopic(topic)
+                | AnyReply::CreatePartitions(topic)
+                | AnyReply::AlterConfigs(topic)
+                | AnyReply::DescribeTopic(Some(topic)),
+            ) => Ok(Answer::Topic(topic)),
+            Ok(AnyReply::DescribeTopic(None)) => {
+                let message = "This server does not host this topic-partition: it does not exist in this log";
+                Err(Error::new(Code::UnknownTopicOrPartition, message))
+            }
             Ok(AnyReply::ListBounds(bounds)) => Ok(Answer::Bounds(bounds)),
             Ok(AnyReply::FetchOffsets(offsets)) => {
                 let plain = |committed: CommittedOffset| (committed.offset, committed.metadata);

@@ -119,6 +119,26 @@ pub enum Call {
         /// Create it.
         create: bool,
     },
+    /// Add partitions to a topic.
+    CreatePartitions {
+        /// Its name.
+        name: String,
+        /// The new total.
+        total: i32,
+        /// Check only.
+        validate_only: bool,
+    },
+    /// Replace a topic's configuration.
+    AlterConfigs {
+        /// Its name.
+        name: String,
+        /// The whole configuration.
+        config: TopicConfig,
+        /// Check only.
+        validate_only: bool,
+    },
+    /// One topic as it is stored, not as this node remembers it.
+    ReadTopic(String),
     /// Both ends of all partitions of a topic.
     ListBounds(String),
     /// The first offset at or after a time.

@@ -4,8 +4,8 @@ use crate::base::Error;
 use crate::client::forwarder::{ForwarderOp, ListDelivered};
 use crate::group::{CommitOffsets, FetchOffsets};
 use crate::log::ops::{
-    Append, ClaimSink, CreateTopic, DeleteTopic, DescribeTopic, Fetch, GrowTopic, ListBounds, ListOffsets,
-    ListTopics, Measure, Sync, Trim,
+    AlterConfigs, Append, ClaimSink, CreatePartitions, CreateTopic, DeleteTopic, DescribeTopic, Fetch,
+    GrowTopic, ListBounds, ListOffsets, ListTopics, Measure, Sync, Trim,
 };
 use crate::log::{Applied, Op, Plan, Rows};
 
@@ -45,6 +45,8 @@ macro_rules! any_op {
 any_op! {
     CreateTopic(CreateTopic),
     GrowTopic(GrowTopic),
+    CreatePartitions(CreatePartitions),
+    AlterConfigs(AlterConfigs),
     ClaimSink(ClaimSink),
     DescribeTopic(DescribeTopic),
     ListTopics(ListTopics),

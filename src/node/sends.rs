@@ -23,7 +23,7 @@ impl Node {
             Acks::None | Acks::Leader => Durability::Relaxed,
             Acks::All => Durability::Strict,
         };
-        if let Err(error) = self.producer.send(send.call, &row, &send.frames, durability) {
+        if let Err(error) = self.producer.send(self.now, send.call, &row, &send.frames, durability) {
             self.done(send.call, Err(error));
         }
     }
@@ -89,6 +89,7 @@ impl Node {
                 producer::Output::Store(append) => self.store(Rc::clone(&append).into(), Pending::Append),
                 producer::Output::Done(call, result) => self.done(call, result.map(Answer::Sent)),
                 producer::Output::Appended(tp, end) => ends.push((tp, end)),
+                producer::Output::Changed(topic) => self.forget_topic(topic),
             }
         }
         if ends.is_empty() {

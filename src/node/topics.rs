@@ -120,6 +120,9 @@ impl Node {
             Want::Committed { call, group } => self.committed_offsets(call, group, &row),
             Want::OffsetAt { call, partition, timestamp } => self.offset_at(call, &row, partition, timestamp),
             Want::Trim { call, partition, before } => self.trim(call, name, &row, partition, before),
+            Want::AlterConfigs { call, config, validate_only } => {
+                self.alter_configs(call, name, &row, config, validate_only);
+            }
             Want::Join { consumer, .. } => self.join_topic(consumer, name, &row),
             Want::Forward(id) => self.forward_topic(id, name, row),
         }
@@ -132,6 +135,7 @@ impl Node {
             | Want::Bounds(call)
             | Want::Committed { call, .. }
             | Want::OffsetAt { call, .. }
+            | Want::AlterConfigs { call, .. }
             | Want::Trim { call, .. } => self.done(call, Err(error.clone())),
             Want::Join { consumer, .. } => self.join_failed(consumer, error),
             Want::Forward(id) => self.forward_failed(id, error),

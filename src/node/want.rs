@@ -1,4 +1,5 @@
 use super::{Acks, ConsumerId, ForwarderId};
+use crate::base::TopicConfig;
 use crate::client::producer::CallId;
 
 /// Who wants to know a topic, and what for.
@@ -9,6 +10,7 @@ pub(super) enum Want {
     Committed { call: CallId, group: String },
     OffsetAt { call: CallId, partition: i32, timestamp: i64 },
     Trim { call: CallId, partition: i32, before: Option<i64> },
+    AlterConfigs { call: CallId, config: TopicConfig, validate_only: bool },
     Join { consumer: ConsumerId, create: bool },
     Forward(ForwarderId),
 }
@@ -20,7 +22,11 @@ impl Want {
             Self::Send(send) => send.create,
             Self::Describe { create, .. } | Self::Join { create, .. } => *create,
             Self::Forward(_) => true,
-            Self::Bounds(_) | Self::Committed { .. } | Self::OffsetAt { .. } | Self::Trim { .. } => false,
+            Self::Bounds(_)
+            | Self::Committed { .. }
+            | Self::OffsetAt { .. }
+            | Self::Trim { .. }
+            | Self::AlterConfigs { .. } => false,
         }
     }
 }

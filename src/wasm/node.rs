@@ -68,12 +68,7 @@ impl Node {
     /// Creates a topic.
     #[wasm_bindgen(js_name = createTopic)]
     pub fn create_topic(&self, topic: JsValue, validate_only: bool) -> Result<Promise, JsValue> {
-        let entries = list(&topic, "configEntries");
-        let entries: Result<Vec<_>, JsValue> =
-            entries.iter().map(|entry| Ok((text_of(&entry, "name")?, text_of(&entry, "value")?))).collect();
-        let entries = entries?;
-        let entries = entries.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let config = TopicConfig::from_entries(entries).map_err(|failure| error::to_js(&failure))?;
+        let config = read_config(&list(&topic, "configEntries"))?;
         let (name, partitions) = (text_of(&topic, "topic")?, integer_of(&topic, "numPartitions")?);
         Ok(self.ask(Call::CreateTopic { name, partitions, config, validate_only }, nothing))
     }
@@ -85,6 +80,33 @@ impl Node {
             Answer::Topics(topics) => Ok(array(topics.iter().map(|(name, row)| describe(name, row)))),
             _ => Err(unexpected()),
         })
+    }
+
+    /// One topic's configuration as it is stored: names, values, and which of them are defaults.
+    #[wasm_bindgen(js_name = describeConfigs)]
+    pub fn describe_configs(&self, topic: String) -> Promise {
+        self.ask(Call::ReadTopic(topic), |answer| match answer {
+            Answer::Topic(row) => Ok(config_entries(&row)),
+            _ => Err(unexpected()),
+        })
+    }
+
+    /// Replaces a topic's configuration.
+    #[wasm_bindgen(js_name = alterConfigs)]
+    pub fn alter_configs(
+        &self,
+        name: String,
+        entries: Array,
+        validate_only: bool,
+    ) -> Result<Promise, JsValue> {
+        let config = read_config(&entries)?;
+        Ok(self.ask(Call::AlterConfigs { name, config, validate_only }, nothing))
+    }
+
+    /// Adds partitions to a topic; `total` is how many it has then.
+    #[wasm_bindgen(js_name = createPartitions)]
+    pub fn create_partitions(&self, name: String, total: i32, validate_only: bool) -> Promise {
+        self.ask(Call::CreatePartitions { name, total, validate_only }, nothing)
     }
 
     /// Deletes a topic with its records.
@@ -147,8 +169,8 @@ impl Node {
     }
 
     /// Appends framed records of several calls; `ends` says where the frames of each call end. Answers one entry a
-    /// call, in order: its error, or its places, four numbers for each stored batch that its records went into:
-    /// partition, base offset, count, log start offset.
+    /// call, in order: its error, or its places, five numbers for each stored batch that its records went into:
+    /// partition, base offset, count, log start offset, and when the log appended it, or -1.
     pub fn send(&self, topic: String, frames: &[u8], ends: &[u32], acks: i32, create: bool) -> Promise {
         let mut start = 0;
         let calls = ends.iter().map(|end| {
@@ -231,8 +253,10 @@ impl Node {
 fn places(answer: Result<Answer, Error>) -> JsValue {
     match answer {
         Ok(Answer::Sent(sent)) => {
-            let place =
-                |sent: &Sent| [i64::from(sent.partition), sent.base, i64::from(sent.count), sent.start];
+            let place = |sent: &Sent| {
+                let (partition, count) = (i64::from(sent.partition), i64::from(sent.count));
+                [partition, sent.base, count, sent.start, sent.append_time]
+            };
             let places: Vec<i64> = sent.iter().flat_map(place).collect();
             BigInt64Array::from(places.as_slice()).into()
         }
@@ -249,13 +273,24 @@ fn offset(answer: Answer) -> Result<JsValue, JsValue> {
 }
 
 fn describe(name: &str, row: &TopicRow) -> Object {
-    let entries = row.config.entries().into_iter().map(|(name, value, is_default)| {
-        object(&[("name", name.into()), ("value", value.into()), ("isDefault", is_default.into())])
-    });
     object(&[
         ("name", name.into()),
         ("partitions", row.partitions.into()),
-        ("configEntries", array(entries)),
+        ("configEntries", config_entries(row)),
         ("sink", row.sink.clone().into()),
     ])
+}
+
+fn config_entries(row: &TopicRow) -> JsValue {
+    array(row.config.entries().into_iter().map(|(name, value, is_default)| {
+        object(&[("name", name.into()), ("value", value.into()), ("isDefault", is_default.into())])
+    }))
+}
+
+fn read_config(entries: &Array) -> Result<TopicConfig, JsValue> {
+    let entries: Result<Vec<_>, JsValue> =
+        entries.iter().map(|entry| Ok((text_of(&entry, "name")?, text_of(&entry, "value")?))).collect();
+    let entries = entries?;
+    let entries = entries.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    TopicConfig::from_entries(entries).map_err(|failure| error::to_js(&failure))
 }

@@ -255,12 +255,12 @@ type Choice = (message: Message) => number
 function describe(topicName: string, places: Place[]): RecordMetadata[] {
   const first = new Map<number, Place>()
   for (const place of places) if (!first.has(place.partition)) first.set(place.partition, place)
-  return [...first.values()].map(({ partition, baseOffset, logStartOffset }) => ({
+  return [...first.values()].map(({ partition, baseOffset, logStartOffset, logAppendTime }) => ({
     topicName,
     partition,
     errorCode: 0,
     baseOffset: String(baseOffset),
-    logAppendTime: '-1',
+    logAppendTime: String(logAppendTime),
     logStartOffset: String(logStartOffset),
   }))
 }

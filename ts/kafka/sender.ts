@@ -8,6 +8,8 @@ export interface Place {
   baseOffset: bigint
   count: number
   logStartOffset: bigint
+  /** When the log appended them, in milliseconds; -1 where they carry their producer's time. */
+  logAppendTime: bigint
 }
 
 /** Writes the records of one send. */
@@ -27,7 +29,7 @@ interface Parcel {
 }
 
 /** Numbers a place, as the wasm answers it. */
-const STRIDE = 4
+const STRIDE = 5
 
 /** Collects the sends of one task: those to one topic cross into the wasm as one call, and share a transaction. */
 export class Sender {
@@ -95,11 +97,10 @@ export class Sender {
 function places(numbers: BigInt64Array): Place[] {
   const found: Place[] = []
   for (let at = 0; at < numbers.length; at += STRIDE) {
-    const [partition = 0n, baseOffset = 0n, count = 0n, logStartOffset = 0n] = numbers.subarray(
-      at,
-      at + STRIDE,
-    )
-    found.push({ partition: Number(partition), baseOffset, count: Number(count), logStartOffset })
+    const [partition = 0n, baseOffset = 0n, count = 0n, logStartOffset = 0n, logAppendTime = -1n] =
+      numbers.subarray(at, at + STRIDE)
+    const place = { baseOffset, logStartOffset, logAppendTime }
+    found.push({ partition: Number(partition), count: Number(count), ...place })
   }
   return found
 }

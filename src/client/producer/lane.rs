@@ -1,9 +1,9 @@
 use std::collections::VecDeque;
 
 use super::{CallId, Frame};
-use crate::base::{Error, Offset, ProducerId, Sequence, TopicPartition};
+use crate::base::{Error, Offset, ProducerId, Sequence, Timestamp, TopicPartition};
 use crate::log::Durability;
-use crate::log::batch::{BatchBuilder, BatchOptions};
+use crate::log::batch::{Attributes, BatchBuilder, BatchOptions, TimestampType};
 use crate::log::ops::{AppendEntry, Appended, Expected};
 
 /// What waits for one partition, and what is believed of its end.
@@ -11,6 +11,8 @@ pub(super) struct Lane {
     id: ProducerId,
     sequence: Sequence,
     end: Option<Expected>,
+    /// The partition's generation as last seen.
+    generation: u64,
     /// No batch that is taken off from now on can land below this.
     floor: Offset,
     waiting: VecDeque<Batch>,
@@ -28,6 +30,15 @@ pub(super) struct Share {
     pub(super) count: i32,
 }
 
+/// What a batch was, once it has landed.
+#[derive(Default)]
+pub(super) struct Landed {
+    pub(super) shares: Vec<Share>,
+    pub(super) append_time: Timestamp,
+    /// Something else than an append has changed the partition since the last batch.
+    pub(super) changed: bool,
+}
+
 struct Batch {
     builder: BatchBuilder,
     about: About,
@@ -42,6 +53,8 @@ struct Sealed {
 struct About {
     shares: Vec<Share>,
     durability: Durability,
+    /// When it is appended, where that is what its records are to say; -1 where they have their own time.
+    append_time: Timestamp,
     /// An attempt whose outcome is unknown may have put the batch at or after this offset.
     attempted_from: Option<Offset>,
 }
@@ -55,6 +68,7 @@ impl Lane {
             id,
             sequence: 0,
             end: Some(end),
+            generation: end.generation,
             floor: end.next,
             waiting: VecDeque::new(),
             in_flight: None,
@@ -62,13 +76,22 @@ impl Lane {
         }
     }
 
-    /// Takes a record; true if this is the call's first one in its batch.
-    pub(super) fn push(&mut self, call: CallId, frame: &Frame<'_>, durability: Durability) -> bool {
+    /// Takes a record; true if this is the call's first one in its batch. Where the topic says so, the record is given
+    /// the time at which it is appended.
+    pub(super) fn push(
+        &mut self,
+        call: CallId,
+        frame: &Frame<'_>,
+        durability: Durability,
+        append_time: Option<Timestamp>,
+    ) -> bool {
+        let append_time = append_time.unwrap_or(-1);
         let open = self.waiting.back().is_some_and(|batch| {
-            batch.builder.size() + frame.bytes_max() <= Self::BATCH_BYTES || batch.builder.is_empty()
+            let fits = batch.builder.size() + frame.bytes_max() <= Self::BATCH_BYTES;
+            (fits || batch.builder.is_empty()) && (batch.about.append_time < 0) == (append_time < 0)
         });
         if !open {
-            self.open_batch();
+            self.open_batch(append_time);
         }
         let Some(batch) = self.waiting.back_mut() else { return false };
         let first = batch.builder.len() as i32;
@@ -83,8 +106,12 @@ impl Lane {
         true
     }
 
-    fn open_batch(&mut self) {
+    fn open_batch(&mut self, append_time: Timestamp) {
+        let stamped = append_time >= 0;
+        let kind = if stamped { TimestampType::LogAppendTime } else { TimestampType::CreateTime };
         let options = BatchOptions {
+            attributes: Attributes(0).with_timestamp_type(kind),
+            max_timestamp: stamped.then_some(append_time),
             producer_id: self.id,
             producer_epoch: 0,
             base_sequence: self.sequence,
@@ -92,7 +119,8 @@ impl Lane {
             ..BatchOptions::default()
         };
         let builder = BatchBuilder::with_capacity(options, self.last_size);
-        let about = About { shares: Vec::new(), durability: Durability::Relaxed, attempted_from: None };
+        let (shares, durability) = (Vec::new(), Durability::Relaxed);
+        let about = About { shares, durability, append_time, attempted_from: None };
         self.waiting.push_back(Batch { builder, about });
     }
 
@@ -132,12 +160,15 @@ impl Lane {
     }
 
     /// The batch in flight has landed, or will never.
-    pub(super) fn landed(&mut self, answer: &Result<Appended, Error>) -> Vec<Share> {
+    pub(super) fn landed(&mut self, answer: &Result<Appended, Error>) -> Landed {
         self.end = answer.as_ref().ok().map(|appended| appended.end);
+        let mut changed = false;
         if let Some(end) = self.end {
             self.floor = end.next;
+            changed = core::mem::replace(&mut self.generation, end.generation) != end.generation;
         }
-        self.in_flight.take().map_or_else(Vec::new, |sealed| sealed.about.shares)
+        let Some(sealed) = self.in_flight.take() else { return Landed::default() };
+        Landed { shares: sealed.about.shares, append_time: sealed.about.append_time, changed }
     }
 
     /// Forgets the believed end.

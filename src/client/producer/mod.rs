@@ -17,7 +17,8 @@ pub use frames::{Frame, Frames};
 use lane::Lane;
 
 use crate::base::{
-    Code, Error, Instant, Map, Now, Offset, ProducerId, Random, TopicId, TopicPartition, partition_for_key,
+    Code, Error, Instant, Map, Now, Offset, ProducerId, Random, Timestamp, TopicId, TopicPartition,
+    partition_for_key,
 };
 use crate::client::backoff::Backoff;
 use crate::log::ops::{Append, Appended, Bounds, Expected};
@@ -37,6 +38,8 @@ pub struct Sent {
     pub count: i32,
     /// The partition's log start offset.
     pub start: Offset,
+    /// When they were appended, by the log; -1 where they carry their producer's time.
+    pub append_time: Timestamp,
 }
 
 /// What the producer wants done.
@@ -47,6 +50,8 @@ pub enum Output {
     Done(CallId, Result<Vec<Sent>, Error>),
     /// Records were appended: tell whoever reads them.
     Appended(TopicPartition, Offset),
+    /// Something else than an append has changed the partition: its topic may have another configuration now.
+    Changed(TopicId),
 }
 
 struct Progress {
@@ -106,50 +111,33 @@ impl Producer {
     /// Takes the records of one call. All of them are taken, or none.
     ///
     /// # Errors
-    /// `MESSAGE_TOO_LARGE`, `UNKNOWN_TOPIC_OR_PARTITION`, `QUEUE_FULL`, or `INVALID_REQUEST` for malformed frames.
+    /// `MESSAGE_TOO_LARGE`, `UNKNOWN_TOPIC_OR_PARTITION`, `INVALID_RECORD` where a compacted topic gets a record
+    /// without a key, `QUEUE_FULL`, or `INVALID_REQUEST` for malformed frames.
     pub fn send(
         &mut self,
+        now: Now,
         call: CallId,
         topic: &TopicRow,
         frames: &[u8],
         durability: Durability,
     ) -> Result<(), Error> {
-        self.check(topic, frames)?;
-        let mut batches_open = 0;
-        for frame in Frames::new(frames) {
-            let frame = frame?;
-            let tp = TopicPartition { topic: topic.id, partition: self.partition(topic, &frame) };
-            let lane = self.lanes.get_mut(&tp).ok_or_else(|| unknown_partition(tp.partition))?;
-            batches_open += usize::from(lane.push(call, &frame, durability));
-        }
-        let progress = Progress { batches_open, sent: Vec::new(), failed: None };
-        self.calls.insert(call, progress);
-        self.settle(call);
-        Ok(())
-    }
-
-    fn check(&self, topic: &TopicRow, frames: &[u8]) -> Result<(), Error> {
-        let limit = topic.config.max_message_bytes();
-        for frame in Frames::new(frames) {
-            let frame = frame?;
-            if frame.bytes_max() > limit {
-                return Err(Error::new(
-                    Code::MessageTooLarge,
-                    format!(
-                        "a record of {} bytes exceeds max.message.bytes = {limit} of its topic: split it, or raise the limit",
-                        frame.bytes_max()
-                    ),
-                ));
-            }
-            if frame.partition >= topic.partitions || frame.partition < -1 {
-                return Err(unknown_partition(frame.partition));
-            }
-        }
+        check(topic, frames)?;
         let queued: usize = self.lanes.values().map(Lane::bytes).sum();
         if queued > 0 && queued + frames.len() > Self::QUEUE_BYTES_MAX {
             let message = "64 MiB of records wait for storage already: wait for earlier sends to resolve";
             return Err(Error::new(Code::QueueFull, message));
         }
+        let append_time = topic.config.log_append_time().then_some(now.timestamp);
+        let mut batches_open = 0;
+        for frame in Frames::new(frames) {
+            let frame = frame?;
+            let tp = TopicPartition { topic: topic.id, partition: self.partition(topic, &frame) };
+            let lane = self.lanes.get_mut(&tp).ok_or_else(|| unknown_partition(tp.partition))?;
+            batches_open += usize::from(lane.push(call, &frame, durability, append_time));
+        }
+        let progress = Progress { batches_open, sent: Vec::new(), failed: None };
+        self.calls.insert(call, progress);
+        self.settle(call);
         Ok(())
     }
 
@@ -223,17 +211,21 @@ impl Producer {
 
     fn landed(&mut self, tp: TopicPartition, answer: Result<Appended, Error>) {
         let Some(lane) = self.lanes.get_mut(&tp) else { return };
-        let shares = lane.landed(&answer);
+        let landed = lane.landed(&answer);
+        if landed.changed {
+            self.outputs.push_back(Output::Changed(tp.topic));
+        }
         if let Ok(appended) = &answer {
             self.outputs.push_back(Output::Appended(tp, appended.end.next));
         }
-        for share in shares {
+        for share in landed.shares {
             let Some(progress) = self.calls.get_mut(&share.call) else { continue };
             progress.batches_open -= 1;
             match &answer {
                 Ok(appended) => {
                     let (base, start) = (appended.base + i64::from(share.first), appended.end.start);
-                    progress.sent.push(Sent { partition: tp.partition, base, count: share.count, start });
+                    let (partition, count, append_time) = (tp.partition, share.count, landed.append_time);
+                    progress.sent.push(Sent { partition, base, count, start, append_time });
                 }
                 Err(error) => progress.failed = Some(error.clone()),
             }
@@ -290,4 +282,30 @@ impl Producer {
         self.lanes.retain(|tp, lane| tp.topic != topic || lane.bytes() > 0);
         self.lanes.iter_mut().filter(|(tp, _)| tp.topic == topic).for_each(|(_, lane)| lane.forget());
     }
+}
+
+/// Whether a topic takes all the records of a call.
+fn check(topic: &TopicRow, frames: &[u8]) -> Result<(), Error> {
+    let (limit, keyed) = (topic.config.max_message_bytes(), topic.config.compacts());
+    for frame in Frames::new(frames) {
+        let frame = frame?;
+        if frame.bytes_max() > limit {
+            return Err(Error::new(
+                Code::MessageTooLarge,
+                format!(
+                    "a record of {} bytes exceeds max.message.bytes = {limit} of its topic: split it, or raise the limit",
+                    frame.bytes_max()
+                ),
+            ));
+        }
+        if frame.partition >= topic.partitions || frame.partition < -1 {
+            return Err(unknown_partition(frame.partition));
+        }
+        if keyed && frame.key.is_none() {
+            let message =
+                "a compacted topic takes no record without a key: set one, or its cleanup.policy to delete";
+            return Err(Error::new(Code::InvalidRecord, message));
+        }
+    }
+    Ok(())
 }

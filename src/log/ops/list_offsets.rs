@@ -1,5 +1,5 @@
 use crate::base::{Error, Offset, Timestamp, TopicPartition};
-use crate::log::batch::{self, BatchHeader};
+use crate::log::batch::{self, BatchHeader, Compression};
 use crate::log::rows::{self, PartitionRow};
 use crate::log::{Applied, Op, Plan, Rows, Scan, Store, batch_range, partition_key};
 
@@ -87,6 +87,10 @@ impl ListOffsets {
             next = header.next_offset();
             if header.max_timestamp < time || header.last_offset() < start {
                 continue;
+            }
+            if header.attributes.compression()? != Compression::None {
+                // Its records cannot be looked at here: a reader that begins at the batch misses none of them.
+                return Ok(ListedOffset::Found(header.base_offset.max(start)));
             }
             for record in batch::records(bytes)? {
                 let record = record?;

@@ -1,5 +1,6 @@
 //! The operations of the log. Each is one transaction; see [`super::Op`].
 
+mod alter;
 mod append;
 mod fetch;
 mod list_offsets;
@@ -7,6 +8,7 @@ mod sync;
 mod topics;
 mod trim;
 
+pub use alter::{AlterConfigs, CreatePartitions};
 pub use append::{Append, AppendEntry, Appended, Expected};
 pub use fetch::{Fetch, Fetched};
 pub use list_offsets::{Bounds, ListBounds, ListOffsets, ListedOffset, OffsetSpec};

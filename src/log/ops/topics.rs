@@ -5,26 +5,39 @@ use crate::log::{
     prefix_range,
 };
 
-fn topic_scan(name: &str) -> Scan {
+pub(super) fn topic_scan(name: &str) -> Scan {
     Scan::Get(Store::Topics, name.as_bytes().to_vec())
 }
 
-fn put_topic(name: &str, row: &TopicRow) -> Write {
+pub(super) fn put_topic(name: &str, row: &TopicRow) -> Write {
     Write::Put(Store::Topics, name.as_bytes().to_vec(), row.encode())
 }
 
-fn add_partitions(topic: TopicId, partitions: core::ops::Range<i32>) -> impl Iterator<Item = Write> {
+pub(super) fn add_partitions(
+    topic: TopicId,
+    partitions: core::ops::Range<i32>,
+) -> impl Iterator<Item = Write> {
     partitions.map(move |partition| {
         let row = PartitionRow { start: 0, generation: 0 };
         Write::Put(Store::Partitions, partition_key(TopicPartition { topic, partition }), row.encode())
     })
 }
 
-fn unknown_topic(name: &str) -> Error {
+pub(super) fn unknown_topic(name: &str) -> Error {
     Error::new(
         Code::UnknownTopicOrPartition,
         format!("this log has no topic \"{name}\": create it with admin.createTopics or by sending to it"),
     )
+}
+
+pub(super) const PARTITIONS_MAX: i32 = 1000;
+
+pub(super) fn check_partitions(count: i32) -> Result<(), Error> {
+    if (1..=PARTITIONS_MAX).contains(&count) {
+        return Ok(());
+    }
+    let message = format!("Number of partitions is invalid: {count} is not in 1..={PARTITIONS_MAX}");
+    Err(Error::new(Code::InvalidPartitions, message))
 }
 
 /// Creates a topic, or finds the one of that name.
@@ -53,7 +66,6 @@ pub struct Created {
 
 impl CreateTopic {
     const NAME_BYTES_MAX: usize = 249;
-    const PARTITIONS_MAX: i32 = 1000;
 
     fn check(&self) -> Result<(), Error> {
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
@@ -66,11 +78,7 @@ impl CreateTopic {
             let message = "The request attempted to perform an operation on an invalid topic";
             return Err(Error::new(Code::InvalidTopic, message));
         }
-        if !(1..=Self::PARTITIONS_MAX).contains(&self.partitions) {
-            let message = format!("Number of partitions is invalid: {} is not in 1..=1000", self.partitions);
-            return Err(Error::new(Code::InvalidPartitions, message));
-        }
-        Ok(())
+        check_partitions(self.partitions)
     }
 }
 
@@ -117,7 +125,7 @@ impl Op for GrowTopic {
 
     fn apply(&self, rows: &Rows) -> Result<Applied<TopicRow>, Error> {
         let mut topic = TopicRow::decode(rows.value(0).ok_or_else(|| unknown_topic(&self.name))?)?;
-        let grown = self.partitions.min(CreateTopic::PARTITIONS_MAX);
+        let grown = self.partitions.min(PARTITIONS_MAX);
         if grown <= topic.partitions {
             return Ok(Applied::reply(topic));
         }

@@ -1,0 +1,181 @@
+//! One partition: offsets, ends, trims, retention.
+
+use headwater::base::{Code, Now, TopicConfig};
+use headwater::client::forwarder::DeliveryRow;
+use headwater::client::retention::{Retention, Step};
+use headwater::log::ops::{
+    ClaimSink, DeleteTopic, Fetch, ListBounds, ListOffsets, ListedOffset, Measure, OffsetSpec, Trim,
+};
+use headwater::log::{Durability, Store, partition_key};
+
+use crate::bench::{FrameWriter, NAME, Table, created, producer, run, send, values};
+
+#[test]
+fn offsets_are_dense_and_a_fetch_may_begin_inside_a_batch() {
+    let mut table = Table::default();
+    let row = created(&mut table, 1);
+    let mut one = producer(&mut table, &row, 1);
+    assert_eq!(send(&mut table, &mut one, &row, 1, &["a", "b", "c"]), [0]);
+    assert_eq!(send(&mut table, &mut one, &row, 2, &["d"]), [3]);
+    let tp = row.topic_partitions().next().unwrap();
+    let found = values(&mut table, tp, 1);
+    assert_eq!(found, [(1, "b".into()), (2, "c".into()), (3, "d".into())]);
+}
+
+#[test]
+fn a_slower_writer_finds_the_end_that_another_has_moved() {
+    let mut table = Table::default();
+    let row = created(&mut table, 1);
+    let (mut one, mut two) = (producer(&mut table, &row, 1), producer(&mut table, &row, 2));
+    assert_eq!(send(&mut table, &mut one, &row, 1, &["a"]), [0]);
+    assert_eq!(send(&mut table, &mut two, &row, 1, &["b"]), [1], "its belief was 0, and a conflict told it");
+    assert_eq!(send(&mut table, &mut one, &row, 2, &["c"]), [2]);
+}
+
+#[test]
+fn a_writer_with_an_old_view_cannot_write_over_a_gap() {
+    let mut table = Table::default();
+    let row = created(&mut table, 1);
+    let tp = row.topic_partitions().next().unwrap();
+    let (mut one, mut stale) = (producer(&mut table, &row, 1), producer(&mut table, &row, 2));
+    send(&mut table, &mut one, &row, 1, &["a", "b"]);
+    assert_eq!(table.run(&Trim { topic: NAME.into(), tp, before: None }).unwrap(), 2);
+    assert_eq!(
+        send(&mut table, &mut stale, &row, 1, &["c"]),
+        [2],
+        "offset 0 is free, but must not be used again"
+    );
+    assert_eq!(values(&mut table, tp, 2), [(2, "c".into())]);
+}
+
+#[test]
+fn a_trim_inside_a_batch_hides_its_head_and_keeps_its_bytes() {
+    let mut table = Table::default();
+    let row = created(&mut table, 1);
+    let tp = row.topic_partitions().next().unwrap();
+    let mut one = producer(&mut table, &row, 1);
+    send(&mut table, &mut one, &row, 1, &["a", "b", "c"]);
+    send(&mut table, &mut one, &row, 2, &["d"]);
+    assert_eq!(table.run(&Trim { topic: NAME.into(), tp, before: Some(1) }).unwrap(), 1);
+    let bounds = table.run(&ListBounds { partitions: vec![tp] }).unwrap();
+    assert_eq!((bounds[0].start, bounds[0].end), (1, 4));
+    assert!(table.run(&Fetch { tp, offset: 0, batches_max: 9 }).unwrap().batches.is_empty());
+    assert_eq!(values(&mut table, tp, 1).len(), 3);
+    let beyond = table.run(&Trim { topic: NAME.into(), tp, before: Some(9) }).unwrap_err();
+    assert_eq!(beyond.code(), Code::OffsetOutOfRange);
+    assert_eq!(table.run(&Trim { topic: NAME.into(), tp, before: Some(0) }).unwrap(), 1, "never back");
+}
+
+#[test]
+fn nothing_is_trimmed_that_a_forwarder_has_not_delivered() {
+    let mut table = Table::default();
+    let row = created(&mut table, 1);
+    let tp = row.topic_partitions().next().unwrap();
+    let mut one = producer(&mut table, &row, 1);
+    for call in 1..=3 {
+        send(&mut table, &mut one, &row, call, &["a", "b"]);
+    }
+    table.run(&ClaimSink { name: NAME.into(), sink: "collector".into() }).unwrap();
+    let all = Trim { topic: NAME.into(), tp, before: None };
+    assert_eq!(table.run(&all).unwrap(), 0, "a sink was named, and nothing was delivered yet");
+    let delivered = DeliveryRow { committed: 4, ..DeliveryRow::begin(1 << 61, 0) };
+    table.rows.insert((Store::Deliveries, partition_key(tp)), delivered.encode());
+    assert_eq!(table.run(&all).unwrap(), 4);
+    assert_eq!(values(&mut table, tp, 4), [(4, "a".into()), (5, "b".into())]);
+    let other = table.run(&ClaimSink { name: NAME.into(), sink: "elsewhere".into() }).unwrap_err();
+    assert_eq!((other.code(), other.retriable()), (Code::SinkConflict, false));
+}
+
+#[test]
+fn offsets_by_timestamp_skip_what_is_older() {
+    let mut table = Table::default();
+    let row = created(&mut table, 1);
+    let tp = row.topic_partitions().next().unwrap();
+    let mut one = producer(&mut table, &row, 1);
+    for call in 1..=100 {
+        send(&mut table, &mut one, &row, call, &["x", "y"]);
+    }
+    let mut find = |spec| {
+        let mut from = 0;
+        loop {
+            match table.run(&ListOffsets { tp, spec, from }).unwrap() {
+                ListedOffset::Found(offset) => return offset,
+                ListedOffset::Continue(next) => from = next,
+            }
+        }
+    };
+    assert_eq!(find(OffsetSpec::At(0)), 0);
+    assert_eq!(find(OffsetSpec::At(1_090)), 178);
+    assert_eq!(find(OffsetSpec::At(9_999)), 200);
+    assert_eq!((find(OffsetSpec::Earliest), find(OffsetSpec::Latest)), (0, 200));
+}
+
+#[test]
+fn retention_by_time_and_by_bytes_deletes_the_oldest_whole_batches() {
+    let mut table = Table::default();
+    let row = created(&mut table, 1);
+    let tp = row.topic_partitions().next().unwrap();
+    let mut one = producer(&mut table, &row, 1);
+    for call in 1..=80 {
+        send(&mut table, &mut one, &row, call, &["x"]);
+    }
+    let mut pass = |entries: &[(&str, &str)], timestamp| {
+        let config = TopicConfig::from_entries(entries.iter().copied()).unwrap();
+        let mut pass = Retention::new(Now { instant: 0, timestamp }, &config);
+        let mut from = 0;
+        loop {
+            match pass.measured(&table.run(&Measure { tp, from }).unwrap()) {
+                Step::Measure(next) => from = next,
+                step => return step,
+            }
+        }
+    };
+    assert_eq!(
+        pass(&[("retention.ms", "100")], 1_150),
+        Step::Trim(49),
+        "older than 100 ms: those before 1,050"
+    );
+    assert_eq!(pass(&[("retention.ms", "-1")], 9_999), Step::Keep);
+    assert_eq!(pass(&[("retention.ms", "-1"), ("retention.bytes", "1")], 0), Step::Trim(79));
+    let batch = table.run(&Measure { tp, from: 0 }).unwrap().batches[0].bytes;
+    let limit = (batch * 10).to_string();
+    let pass = |table: &mut Table| {
+        let config =
+            TopicConfig::from_entries([("retention.ms", "-1"), ("retention.bytes", limit.as_str())]).unwrap();
+        let mut pass = Retention::new(Now::default(), &config);
+        let mut from = 0;
+        loop {
+            match pass.measured(&table.run(&Measure { tp, from }).unwrap()) {
+                Step::Measure(next) => from = next,
+                step => return step,
+            }
+        }
+    };
+    assert_eq!(pass(&mut table), Step::Trim(70), "what stays is no smaller than the limit");
+}
+
+#[test]
+fn a_deleted_topic_leaves_no_row_and_its_appends_are_refused() {
+    let mut table = Table::default();
+    let row = created(&mut table, 2);
+    let mut one = producer(&mut table, &row, 1);
+    send(&mut table, &mut one, &row, 1, &["a"]);
+    table.run(&DeleteTopic { name: NAME.into() }).unwrap();
+    assert!(table.rows.is_empty());
+    let frames = FrameWriter::default().frame(0, 1, None, Some(b"b")).0;
+    one.send(Now::default(), 2, &row, &frames, Durability::Relaxed).unwrap();
+    let (_, result) = run(&mut table, &mut one).pop().unwrap();
+    assert_eq!(result.unwrap_err().code(), Code::UnknownTopicOrPartition);
+}
+
+#[test]
+fn a_record_over_the_limit_is_refused_before_any_of_its_call_is_taken() {
+    let mut table = Table::default();
+    let row = created(&mut table, 1);
+    let mut one = producer(&mut table, &row, 1);
+    let large = vec![0; row.config.max_message_bytes()];
+    let frames = FrameWriter::default().frame(0, 1, None, Some(b"a")).frame(0, 1, None, Some(&large)).0;
+    let error = one.send(Now::default(), 1, &row, &frames, Durability::Relaxed).unwrap_err();
+    assert_eq!((error.code(), error.retriable()), (Code::MessageTooLarge, false));
+    assert!(one.idle());
+}
