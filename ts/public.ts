@@ -1,7 +1,28 @@
 /** What `headwater` and `headwater/slim` export alike. */
 
-export type { AdminEvents, GroupOffsets, TopicConfig, TopicMetadata, TopicOffsets } from './kafka/admin.ts'
+export type {
+  AdminConfig,
+  AdminEvents,
+  Broker,
+  CallOptions,
+  GroupOffsets,
+  TopicConfig,
+  TopicMetadata,
+  TopicOffsets,
+  TopicPartitionConfig,
+} from './kafka/admin.ts'
 export { Admin } from './kafka/admin.ts'
+export type { CompressionCodec } from './kafka/compression.ts'
+export { CompressionCodecs, CompressionTypes } from './kafka/compression.ts'
+export type {
+  AlteredConfigs,
+  ConfigSynonym,
+  DescribedConfig,
+  DescribedConfigs,
+  ResourceConfig,
+  ResourceConfigQuery,
+} from './kafka/configs.ts'
+export { ConfigResourceTypes, ConfigSource } from './kafka/configs.ts'
 export type { ConsumerConfig, ConsumerSubscribeTopics } from './kafka/consumer.ts'
 export { Consumer } from './kafka/consumer.ts'
 export type {
@@ -13,7 +34,7 @@ export type {
   TopicPartitionOffsetAndMetadata,
   TopicPartitions,
 } from './kafka/consuming.ts'
-export type { ErrorDetails, ErrorKind } from './kafka/errors.ts'
+export type { ErrorDetails, ErrorKind, UndeletedRecords } from './kafka/errors.ts'
 export {
   KafkaJSAggregateError,
   KafkaJSBrokerNotFound,
@@ -28,6 +49,7 @@ export {
   KafkaJSProtocolError,
   KafkaJSTimeout,
 } from './kafka/errors.ts'
+export * from './kafka/unthrown.ts'
 export type { InstrumentationEvent, RemoveListener } from './kafka/events.ts'
 export type { ForwardConfig, ForwarderEvents } from './kafka/forwarder.ts'
 export { Forwarder } from './kafka/forwarder.ts'
@@ -40,19 +62,23 @@ export type {
   PartitionerArgs,
   PartitionMetadata,
 } from './kafka/partitioners.ts'
-export { DefaultPartitioner, Partitioners } from './kafka/partitioners.ts'
+export { DefaultPartitioner, LegacyPartitioner, Partitioners } from './kafka/partitioners.ts'
+export type { ProducerInterceptor } from './kafka/interceptors.ts'
 export type {
   Headers,
   Message,
   ProducerBatch,
-  ProducerConfig,
-  ProducerEvents,
   ProducerRecord,
   RecordMetadata,
+  SendOptions,
   TopicMessages,
-} from './kafka/producer.ts'
+} from './kafka/messages.ts'
+export type { ProducerConfig, ProducerEvents } from './kafka/producer.ts'
 export { Producer } from './kafka/producer.ts'
 export type { RetryOptions } from './kafka/retry.ts'
+export type { Offsets, TransactionOffsets } from './kafka/transaction.ts'
+export { Transaction } from './kafka/transaction.ts'
+export type { SeekEntry } from './kafka/trim.ts'
 export type { MessageBytes } from './native/bytes.ts'
 export type { KafkaMessage, MessageHeaders } from './native/messages.ts'
 export { murmur2 } from './native/murmur2.ts'

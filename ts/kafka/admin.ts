@@ -1,28 +1,50 @@
 import type { PartitionOffset, TopicDescription } from '../native/types.ts'
 import { Client } from './client.ts'
 import {
-  type ErrorDetails,
+  type AlteredConfigs,
+  alterConfigs,
+  type DescribedConfigs,
+  describeConfigs,
+  type ResourceConfig,
+  type ResourceConfigQuery,
+} from './configs.ts'
+import {
   fromNative,
   KafkaJSAggregateError,
   KafkaJSCreateTopicError,
-  type KafkaJSError,
   KafkaJSNonRetriableError,
+  KafkaJSNotImplemented,
   KafkaJSProtocolError,
 } from './errors.ts'
 import type { NodeHandle } from './node.ts'
 import { type PartitionMetadata, partitionMetadata } from './partitioners.ts'
+import type { RetryOptions } from './retry.ts'
 import type { Connection, Shared } from './shared.ts'
-import { validateNewTopics, validateTopic, validateTopicNames } from './validate.ts'
+import { abortable } from './signal.ts'
+import { deleteTopicRecords, type SeekEntry } from './trim.ts'
+import { validateNewTopics, validateTopic, validateTopicNames, validateTopicPartitions } from './validate.ts'
 
 /** A topic to create. */
 export interface TopicConfig {
+  /** A name of up to 249 of the characters `a-z A-Z 0-9 . _ -`. */
   topic: string
-  /** Default 1. */
+  /** -1 leaves it to `replicaAssignment`. Default 1. */
   numPartitions?: number
   /** Accepted and ignored: there is one copy. */
   replicationFactor?: number
-  /** Under Kafka's names; see the README's table. */
+  /** One entry a partition, where `numPartitions` is not given; the nodes in it are ignored. */
+  replicaAssignment?: { partition: number; replicas: number[] }[]
+  /** Under Kafka's names; see the README's table. Default: Kafka's defaults. */
   configEntries?: { name: string; value: string }[]
+}
+
+/** A topic that is to have more partitions. */
+export interface TopicPartitionConfig {
+  topic: string
+  /** How many partitions it is to have in all. */
+  count: number
+  /** The nodes of each new partition: node 0 is the only one. */
+  assignments?: number[][]
 }
 
 /** One partition's offsets: `high` (and `offset`) is the next to be written, `low` the first that can be read. */
@@ -56,7 +78,47 @@ const EVENTS = {
 /** Names of an admin's events. */
 export type AdminEvents = typeof EVENTS
 
-/** Looks after topics and offsets. Its calls work without `connect()`. */
+/** The one node there is. */
+const NODE = 0
+
+/** Kafka's words, as KafkaJS has them. */
+const TEXTS: Record<string, string> = {
+  UNKNOWN_TOPIC_OR_PARTITION: 'This server does not host this topic-partition',
+  INVALID_PARTITIONS: 'Number of partitions is invalid',
+  INVALID_REPLICA_ASSIGNMENT: 'Replica assignment is invalid',
+}
+
+/** What KafkaJS's admin has and this one has not, and why. */
+const MEANINGLESS: Record<string, string> = {
+  alterPartitionReassignments: 'there is one node, which has every partition',
+  listPartitionReassignments: 'there is one node, which has every partition',
+  createAcls: 'an origin has no principals',
+  describeAcls: 'an origin has no principals',
+  deleteAcls: 'an origin has no principals',
+}
+
+/** A node of the cluster: there is one. */
+export interface Broker {
+  nodeId: number
+  host: string
+  port: number
+}
+
+/** How an admin is made. */
+export interface AdminConfig {
+  /** Accepted and ignored: the log tries again by itself. */
+  retry?: RetryOptions
+}
+
+/** What every call may be given. */
+export interface CallOptions {
+  /** Accepted and ignored: there is no network to wait for. */
+  timeout?: number
+  /** Stops the wait, which then rejects with the signal's reason; what was asked for may be done all the same. */
+  signal?: AbortSignal
+}
+
+/** Looks after topics, configurations, groups and offsets. Its calls work without `connect()`. */
 export class Admin extends Client {
   readonly events: AdminEvents = EVENTS
   private connection: Connection | undefined
@@ -64,11 +126,17 @@ export class Admin extends Client {
   /** @internal */
   constructor(private readonly shared: Shared) {
     super('Admin', shared.logger, EVENTS)
+    for (const [name, reason] of Object.entries(MEANINGLESS)) {
+      const refuse = async () => {
+        throw new KafkaJSNotImplemented(`${name} means nothing here: ${reason}`)
+      }
+      Object.defineProperty(this, name, { value: refuse })
+    }
   }
 
   /** Opens the log. */
-  async connect(): Promise<void> {
-    await this.node().call(() => undefined)
+  async connect({ signal }: CallOptions = {}): Promise<void> {
+    await abortable(signal, () => this.node().call(() => undefined))
     this.emitter.emit(EVENTS.CONNECT, null)
   }
 
@@ -86,86 +154,155 @@ export class Admin extends Client {
   async createTopics({
     topics,
     validateOnly = false,
-  }: {
+    signal,
+  }: CallOptions & {
     topics: TopicConfig[]
+    /** Check only, and change nothing. Default false. */
     validateOnly?: boolean
+    /** Accepted and ignored: a topic is there when the call resolves. */
     waitForLeaders?: boolean
-    timeout?: number
   }): Promise<boolean> {
     validateNewTopics(topics)
-    const wanted = topics.map(({ topic, numPartitions = 1, configEntries }) => ({
-      topic,
-      numPartitions: numPartitions === -1 ? 1 : numPartitions,
-      configEntries: configEntries ?? [],
-    }))
-    let created = true
-    const errors: KafkaJSError[] = []
-    for (const topic of wanted) {
-      try {
-        await this.node().call((node) => node.createTopic(topic, validateOnly))
-      } catch (thrown) {
-        const error = fromNative(thrown)
-        if (error.type === 'TOPIC_ALREADY_EXISTS') created = false
-        else errors.push(new KafkaJSCreateTopicError(error, topic.topic, detailsOf(error)))
-      }
-    }
-    if (errors.length > 0) throw new KafkaJSAggregateError('Topic creation errors', errors)
-    return created
+    return abortable(signal, async () => {
+      const settled = await Promise.all(topics.map((topic) => this.createTopic(topic, validateOnly)))
+      const errors = settled.filter((each) => each instanceof KafkaJSCreateTopicError)
+      if (errors.length > 0) throw new KafkaJSAggregateError('Topic creation errors', errors)
+      return settled.every((each) => each === true)
+    })
   }
 
   /** The names of all topics. */
-  async listTopics(): Promise<string[]> {
-    return (await this.describe()).map(({ name }) => name)
+  async listTopics({ signal }: CallOptions = {}): Promise<string[]> {
+    return (await abortable(signal, () => this.describe())).map(({ name }) => name)
   }
 
-  /** Deletes topics with their records. */
-  async deleteTopics({ topics }: { topics: string[]; timeout?: number }): Promise<void> {
+  /**
+   * Deletes topics with their records.
+   * @throws KafkaJSProtocolError of type `UNKNOWN_TOPIC_OR_PARTITION` for the first that does not exist
+   */
+  async deleteTopics({ topics, signal }: CallOptions & { topics: string[] }): Promise<void> {
     validateTopicNames(topics)
-    for (const topic of topics) await this.node().call((node) => node.deleteTopic(topic))
+    return abortable(signal, async () => {
+      for (const topic of topics) await this.node().call((node) => node.deleteTopic(topic))
+    })
+  }
+
+  /**
+   * Gives topics more partitions. Keys may go to other partitions from then on.
+   * @throws KafkaJSProtocolError of type `INVALID_PARTITIONS` where a topic has as many already
+   */
+  async createPartitions({
+    topicPartitions,
+    validateOnly = false,
+    signal,
+  }: CallOptions & { topicPartitions: TopicPartitionConfig[]; validateOnly?: boolean }): Promise<boolean> {
+    validateTopicPartitions(topicPartitions)
+    return abortable(signal, async () => {
+      for (const { topic, count, assignments = [] } of topicPartitions) {
+        if (assignments.flat().some((node) => node !== NODE)) throw refusal('INVALID_REPLICA_ASSIGNMENT', 39)
+        await this.node()
+          .call((node) => node.createPartitions(topic, count, validateOnly))
+          .catch((thrown: unknown) => {
+            const error = fromNative(thrown)
+            const { type = '', code = 0 } = error
+            throw type in TEXTS ? refusal(type, code, error) : error
+          })
+      }
+      return true
+    })
   }
 
   /** Topics with their partitions; all of them where none is named. An unknown one rejects. */
-  async fetchTopicMetadata({ topics }: { topics?: string[] } = {}): Promise<{ topics: TopicMetadata[] }> {
+  async fetchTopicMetadata({ topics, signal }: CallOptions & { topics?: string[] } = {}): Promise<{
+    topics: TopicMetadata[]
+  }> {
     for (const topic of topics ?? []) validateTopic(topic)
-    const all = await this.describe()
+    const all = await abortable(signal, () => this.describe())
     const known = new Map(all.map((topic) => [topic.name, topic]))
     const names = topics === undefined || topics.length === 0 ? [...known.keys()] : topics
     return {
       topics: names.map((name) => {
         const found = known.get(name)
         if (found !== undefined) return { name, partitions: partitionMetadata(found.partitions) }
-        const message = 'This server does not host this topic-partition'
-        throw new KafkaJSProtocolError(message, {
-          retriable: false,
-          type: 'UNKNOWN_TOPIC_OR_PARTITION',
-          code: 3,
-        })
+        throw refusal('UNKNOWN_TOPIC_OR_PARTITION', 3)
       }),
     }
   }
 
   /** Both ends of each partition. */
-  async fetchTopicOffsets(topic: string): Promise<TopicOffsets[]> {
+  async fetchTopicOffsets(topic: string, { signal }: CallOptions = {}): Promise<TopicOffsets[]> {
     validateTopic(topic)
     type Ends = { partition: number; low: string; high: string }
-    const ends = (await this.node().call((node) => node.fetchTopicOffsets(topic))) as Ends[]
-    return ends.map(({ partition, low, high }) => ({ partition, offset: high, high, low }))
+    const ends = await abortable(signal, () => this.node().call((node) => node.fetchTopicOffsets(topic)))
+    return (ends as Ends[]).map(({ partition, low, high }) => ({ partition, offset: high, high, low }))
   }
 
-  /** The first offset at or after a time in each partition, or the end. */
+  /** The first offset at or after a time (milliseconds since 1970) in each partition, or the end. Default: the end. */
   async fetchTopicOffsetsByTimestamp(
     topic: string,
-    timestamp?: number,
+    timestamp?: number | bigint,
+    { signal }: CallOptions = {},
   ): Promise<{ partition: number; offset: string }[]> {
     validateTopic(topic)
-    const count = await this.node().call((node) => node.partitions(topic, false))
     const at = BigInt(timestamp ?? -1)
-    const partitions = Array.from({ length: count }, (_, partition) => partition)
-    const find = async (partition: number) => ({
-      partition,
-      offset: String(await this.node().call((node) => node.offsetAt(topic, partition, at))),
+    return abortable(signal, async () => {
+      const count = await this.node().call((node) => node.partitions(topic, false))
+      const find = async (_: unknown, partition: number) => ({
+        partition,
+        offset: String(await this.node().call((node) => node.offsetAt(topic, partition, at))),
+      })
+      return Promise.all(Array.from({ length: count }, find))
     })
-    return Promise.all(partitions.map(find))
+  }
+
+  /**
+   * Deletes the records before an offset in each of these partitions; '-1' deletes all that are there. Records that
+   * a forwarder has not delivered stay.
+   * @throws KafkaJSDeleteTopicRecordsError where a partition does not exist: nothing is deleted then
+   * @throws KafkaJSNonRetriableError where an offset is beyond the end; its `cause` says which. The others are done.
+   */
+  async deleteTopicRecords({
+    topic,
+    partitions,
+    signal,
+  }: CallOptions & { topic: string; partitions: SeekEntry[] }): Promise<void> {
+    return abortable(signal, () => deleteTopicRecords(this.node(), this.log, topic, partitions))
+  }
+
+  /**
+   * Configurations of topics, under Kafka's names.
+   * @throws KafkaJSProtocolError of type `UNKNOWN_TOPIC_OR_PARTITION`
+   */
+  async describeConfigs({
+    resources,
+    includeSynonyms = false,
+    signal,
+  }: CallOptions & { resources: ResourceConfigQuery[]; includeSynonyms?: boolean }): Promise<DescribedConfigs> {
+    return abortable(signal, () => describeConfigs(this.node(), resources, includeSynonyms))
+  }
+
+  /**
+   * Replaces configurations of topics: what is not named goes back to its default.
+   * @throws KafkaJSProtocolError of type `INVALID_CONFIG` for a name or a value that is not supported
+   */
+  async alterConfigs({
+    resources,
+    validateOnly = false,
+    signal,
+  }: CallOptions & { resources: ResourceConfig[]; validateOnly?: boolean }): Promise<AlteredConfigs> {
+    return abortable(signal, () => alterConfigs(this.node(), resources, validateOnly))
+  }
+
+  /** The cluster is the log: one node, where this page is; `clusterId` is the log's name. */
+  async describeCluster({ signal }: CallOptions = {}): Promise<{
+    brokers: Broker[]
+    controller: number
+    clusterId: string
+  }> {
+    await abortable(signal, () => this.node().call(() => undefined))
+    const { hostname = 'localhost', port = '' } = Object(globalThis.location) as Partial<Location>
+    const brokers = [{ nodeId: NODE, host: hostname, port: Number(port) }]
+    return { brokers, controller: NODE, clusterId: this.shared.name }
   }
 
   /**
@@ -187,6 +324,23 @@ export class Admin extends Client {
     return topics === undefined ? offsets.filter(committed) : offsets
   }
 
+  /** True where it was created, false where it existed, else why not. */
+  private async createTopic(
+    { topic, numPartitions = -1, replicaAssignment = [], configEntries }: TopicConfig,
+    validateOnly: boolean,
+  ): Promise<boolean | KafkaJSCreateTopicError> {
+    const count = numPartitions === -1 ? Math.max(1, replicaAssignment.length) : numPartitions
+    try {
+      const wanted = { topic, numPartitions: count, configEntries: configEntries ?? [] }
+      await this.node().call((node) => node.createTopic(wanted, validateOnly))
+      return true
+    } catch (thrown) {
+      const error = fromNative(thrown)
+      if (error.type === 'TOPIC_ALREADY_EXISTS') return false
+      return new KafkaJSCreateTopicError(error, topic)
+    }
+  }
+
   private async describe(): Promise<TopicDescription[]> {
     return (await this.node().call((node) => node.listTopics())) as TopicDescription[]
   }
@@ -197,6 +351,7 @@ export class Admin extends Client {
   }
 }
 
-function detailsOf({ type, code, kind, retriable }: KafkaJSError): ErrorDetails {
-  return { kind, retriable, ...(type === undefined ? {} : { type }), ...(code === undefined ? {} : { code }) }
+
+function refusal(type: string, code: number, cause?: unknown): KafkaJSProtocolError {
+  return new KafkaJSProtocolError(TEXTS[type] ?? type, { retriable: false, type, code, cause })
 }

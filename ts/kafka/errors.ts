@@ -5,15 +5,20 @@ import type { NativeError } from '../native/types.ts'
 /** What the caller should do; see the README's table. */
 export type ErrorKind = NativeError['kind']
 
-/** What can be said of an error beyond its message. */
+/** What can be said of an error beyond its message. What is left out is taken from the error that it is made of. */
 export interface ErrorDetails {
+  /** Default true, except where the class says otherwise. */
   retriable?: boolean
+  /** Default: the error that it is made of. */
   cause?: unknown
+  /** Default `Unavailable` where it is retriable, else `Invalid`. */
   kind?: ErrorKind
   /** Kafka's name, or ours, such as `STORAGE_QUOTA_EXCEEDED`. */
   type?: string
   /** Kafka's number, or ours from 1000 on. */
   code?: number
+  /** Where to read more. */
+  helpUrl?: string
 }
 
 /** What headwater throws. */
@@ -21,18 +26,25 @@ export class KafkaJSError extends Error {
   override readonly name: string = 'KafkaJSError'
   /** True only where the same call may succeed later without anything being changed. */
   readonly retriable: boolean
+  /** Where to read more, if there is anything. */
   readonly helpUrl: string | undefined
+  /** What the caller should do. */
   readonly kind: ErrorKind
+  /** Kafka's name, or ours, such as `STORAGE_QUOTA_EXCEEDED`. */
   readonly type: string | undefined
+  /** Kafka's number, or ours from 1000 on. */
   readonly code: number | undefined
 
   constructor(error: Error | string, details: ErrorDetails = {}) {
-    const cause = details.cause ?? (error instanceof Error ? error : undefined)
-    super(typeof error === 'string' ? error : error.message, cause === undefined ? {} : { cause })
-    this.retriable = details.retriable ?? true
-    this.kind = details.kind ?? (this.retriable ? 'Unavailable' : 'Invalid')
-    this.type = details.type
-    this.code = details.code
+    const of = error instanceof Error ? error : undefined
+    const { cause = of, retriable = true, kind, type, code, helpUrl } = details
+    super(of?.message ?? (error as string), cause === undefined ? {} : { cause })
+    const origin = of instanceof KafkaJSError ? of : undefined
+    this.retriable = retriable
+    this.helpUrl = helpUrl ?? origin?.helpUrl
+    this.kind = kind ?? origin?.kind ?? (retriable ? 'Unavailable' : 'Invalid')
+    this.type = type ?? origin?.type
+    this.code = code ?? origin?.code
   }
 }
 
@@ -48,6 +60,11 @@ export class KafkaJSNonRetriableError extends KafkaJSError {
 /** An error of Kafka's protocol: `type` is its name, `code` its number. */
 export class KafkaJSProtocolError extends KafkaJSError {
   override readonly name: string = 'KafkaJSProtocolError'
+
+  constructor(error: Error | string, details: ErrorDetails = {}) {
+    const { retriable = (Object(error) as ErrorDetails).retriable ?? true } = details
+    super(error, { ...details, retriable })
+  }
 }
 
 /** The offset is outside the partition. */
@@ -67,6 +84,7 @@ export class KafkaJSOffsetOutOfRange extends KafkaJSProtocolError {
 export class KafkaJSNumberOfRetriesExceeded extends KafkaJSNonRetriableError {
   override readonly name: string = 'KafkaJSNumberOfRetriesExceeded'
   readonly retryCount: number
+  /** The wait that would have come next, in milliseconds. */
   readonly retryTime: number
 
   constructor(error: Error | string, details: ErrorDetails & { retryCount: number; retryTime: number }) {
@@ -76,13 +94,13 @@ export class KafkaJSNumberOfRetriesExceeded extends KafkaJSNonRetriableError {
   }
 }
 
-/** Something of KafkaJS that this version does not have, or that means nothing in a browser. */
+/** Something of KafkaJS that headwater does not have, since it means nothing in a browser; the message says why. */
 export class KafkaJSNotImplemented extends KafkaJSNonRetriableError {
   override readonly name: string = 'KafkaJSNotImplemented'
 }
 
 /** It took too long. */
-export class KafkaJSTimeout extends KafkaJSError {
+export class KafkaJSTimeout extends KafkaJSNonRetriableError {
   override readonly name: string = 'KafkaJSTimeout'
 }
 
@@ -113,28 +131,33 @@ export class KafkaJSCreateTopicError extends KafkaJSProtocolError {
   }
 }
 
-/** Groups were not deleted. Nothing throws it yet; it is here so that KafkaJS code compiles. */
+/** Some of the groups were not deleted; the others were. */
 export class KafkaJSDeleteGroupsError extends KafkaJSError {
   override readonly name: string = 'KafkaJSDeleteGroupsError'
-  readonly groups: { groupId: string; error: KafkaJSError }[]
+  readonly groups: { groupId: string; errorCode?: number; error: KafkaJSError }[]
 
-  constructor(error: Error | string, groups: { groupId: string; error: KafkaJSError }[] = []) {
+  constructor(error: Error | string, groups: { groupId: string; errorCode?: number; error: KafkaJSError }[] = []) {
     super(error)
     this.groups = groups
   }
 }
 
-/** Records were not deleted. Nothing throws it yet; it is here so that KafkaJS code compiles. */
+/** A partition whose records were not deleted. */
+export interface UndeletedRecords {
+  partition: number
+  offset: string
+  error: KafkaJSError
+}
+
+/** Records were not deleted; retriable where that is true of each of the errors. */
 export class KafkaJSDeleteTopicRecordsError extends KafkaJSError {
   override readonly name: string = 'KafkaJSDeleteTopicRecordsError'
-  readonly partitions: { partition: number; offset: string; error: KafkaJSError }[]
+  readonly partitions: UndeletedRecords[]
 
-  constructor({
-    partitions,
-  }: {
-    partitions: { partition: number; offset: string; error: KafkaJSError }[]
-  }) {
-    super('Error while deleting records')
+  constructor({ partitions }: { partitions: UndeletedRecords[] }) {
+    super('Error while deleting records', {
+      retriable: partitions.every(({ error }) => error.retriable),
+    })
     this.partitions = partitions
   }
 }

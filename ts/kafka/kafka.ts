@@ -1,7 +1,8 @@
 import { initialize, type WasmSource } from '../native/source.ts'
 import type { NodeEvent, OpenOptions } from '../native/types.ts'
-import { Admin } from './admin.ts'
+import { Admin, type AdminConfig } from './admin.ts'
 import { Consumer, type ConsumerConfig } from './consumer.ts'
+import { KafkaJSNotImplemented } from './errors.ts'
 import { Listeners, type RemoveListener } from './events.ts'
 import { type ForwardConfig, Forwarder } from './forwarder.ts'
 import {
@@ -34,11 +35,17 @@ export interface KafkaConfig {
   /** How failing handlers are tried again; see {@link RetryOptions}. */
   retry?: RetryOptions
   /** Accepted and ignored, so that KafkaJS code moves unchanged: there is no broker. */
-  brokers?: unknown
-  /** Accepted and ignored. */
+  brokers?: string[] | (() => string[] | Promise<string[]>)
+  /** Accepted and ignored: there is no network. */
   connectionTimeout?: number
-  /** Accepted and ignored. */
+  /** Accepted and ignored: there is no network. */
+  authenticationTimeout?: number
+  /** Accepted and ignored: there is no network. */
+  reauthenticationThreshold?: number
+  /** Accepted and ignored: there is no network. Calls take an `AbortSignal`. */
   requestTimeout?: number
+  /** Accepted and ignored: there is no network. */
+  enforceRequestTimeout?: boolean
 }
 
 /** What a {@link Kafka} reports of its log, while one of its clients uses it. */
@@ -65,11 +72,19 @@ export class Kafka {
   constructor(config: KafkaConfig = {}) {
     const { clientId = 'headwater', name = 'headwater', wasm, logCreator = consoleLogCreator } = config
     const storage = config.storage ?? (typeof indexedDB === 'undefined' ? 'memory' : 'indexeddb')
+    refuseNetwork(config)
     if (wasm !== undefined) initialize(wasm)
     const logger = createLogger(config.logLevel ?? logLevel.WARN, logCreator)
     this.options = { name, storage }
     this.listeners = new Listeners(logger)
-    this.shared = { clientId, logger, retry: retryOptions(config.retry), connect: () => this.connect() }
+    this.shared = {
+      clientId,
+      name,
+      logger,
+      retry: retryOptions(config.retry),
+      members: new Set(),
+      connect: () => this.connect(),
+    }
   }
 
   /** Sends records. */
@@ -82,8 +97,8 @@ export class Kafka {
     return new Consumer(this.shared, config)
   }
 
-  /** Looks after topics and offsets. */
-  admin(): Admin {
+  /** Looks after topics, configurations, groups and offsets. */
+  admin(_config: AdminConfig = {}): Admin {
     return new Admin(this.shared)
   }
 
@@ -145,6 +160,14 @@ export class Kafka {
         logger.error(`headwater stopped by a defect, and opens the log again: ${message}`)
         this.listeners.tell('panic', { message })
     }
+  }
+}
+
+/** What KafkaJS is told of the network belongs to what a forwarder delivers to. */
+function refuseNetwork(config: object): void {
+  for (const name of ['ssl', 'sasl', 'socketFactory']) {
+    if (!(config as Record<string, unknown>)[name]) continue
+    throw new KafkaJSNotImplemented(`${name} means nothing here: there is no connection to a broker. See forward()`)
   }
 }
 

@@ -28,30 +28,34 @@ export interface Logger {
   error(message: string, extra?: object): void
   warn(message: string, extra?: object): void
   debug(message: string, extra?: object): void
+  /** A logger under another namespace; without a level of its own it follows the others. */
   namespace(namespace: string, level?: LogLevel): Logger
+  /** Changes the level of this logger, and of all that have none of their own, if this one has none. */
   setLogLevel(level: LogLevel): void
 }
 
 const LABELS: Record<number, string> = { 0: 'NOTHING', 1: 'ERROR', 2: 'WARN', 4: 'INFO', 5: 'DEBUG' }
 
-/** One JSON line an entry, on the console. */
+/** One JSON line an entry, on the console, as KafkaJS writes it. */
 export const consoleLogCreator: LogCreator = () => (entry) => {
-  const { namespace, label, level, log } = entry
-  const line = JSON.stringify({ level: label, ...log, logger: namespace === '' ? 'headwater' : namespace })
-  if (level === logLevel.ERROR) console.error(line)
-  else if (level === logLevel.WARN) console.warn(line)
-  else console.log(line)
+  const { namespace, label, log } = entry
+  const message = namespace === '' ? log.message : `[${namespace}] ${log.message}`
+  const method = METHODS[label] ?? 'log'
+  console[method](JSON.stringify({ level: label, ...log, message }))
 }
+
+const METHODS: Record<string, 'error' | 'warn' | 'info'> = { ERROR: 'error', WARN: 'warn', INFO: 'info' }
 
 /** A logger over `creator`. */
 export function createLogger(level: LogLevel, creator: LogCreator): Logger {
   const write = creator(level)
-  const under = (namespace: string, first: LogLevel): Logger => {
-    let threshold = first
+  let shared = level
+  const under = (namespace: string, own?: LogLevel): Logger => {
+    let threshold = own
     const log =
       (wanted: LogLevel) =>
       (message: string, extra: object = {}) => {
-        if (wanted > threshold) return
+        if (wanted > (threshold ?? shared)) return
         const label = LABELS[wanted] ?? ''
         const timestamp = new Date().toISOString()
         write({ namespace, level: wanted, label, log: { timestamp, logger: 'headwater', message, ...extra } })
@@ -61,11 +65,12 @@ export function createLogger(level: LogLevel, creator: LogCreator): Logger {
       error: log(logLevel.ERROR),
       warn: log(logLevel.WARN),
       debug: log(logLevel.DEBUG),
-      namespace: (name, own) => under(name, own ?? threshold),
+      namespace: under,
       setLogLevel: (next) => {
-        threshold = next
+        if (threshold === undefined) shared = next
+        else threshold = next
       },
     }
   }
-  return under('', level)
+  return under('')
 }

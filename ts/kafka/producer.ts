@@ -1,6 +1,16 @@
-import type { Bytes, FrameHeader } from '../native/frames.ts'
 import { Client } from './client.ts'
-import { fromNative, KafkaJSError, KafkaJSNonRetriableError, KafkaJSNotImplemented } from './errors.ts'
+import { codecOf } from './compression.ts'
+import { fromNative, KafkaJSError, KafkaJSNonRetriableError } from './errors.ts'
+import { Interceptors, type ProducerInterceptor } from './interceptors.ts'
+import {
+  byTopic,
+  type Choice,
+  frame,
+  type Message,
+  type ProducerBatch,
+  type ProducerRecord,
+  type RecordMetadata,
+} from './messages.ts'
 import type { NodeHandle } from './node.ts'
 import {
   type CreatePartitioner,
@@ -11,6 +21,8 @@ import {
 import type { RetryOptions } from './retry.ts'
 import type { Place } from './sender.ts'
 import type { Connection, Shared } from './shared.ts'
+import { abortable } from './signal.ts'
+import { Transaction } from './transaction.ts'
 import { validateMessages } from './validate.ts'
 
 /** How a producer is made. */
@@ -21,66 +33,18 @@ export interface ProducerConfig {
   allowAutoTopicCreation?: boolean
   /** The log never repeats an append, whatever this says; with it, `acks` must be -1, as in KafkaJS. Default false. */
   idempotent?: boolean
-  /** Accepted and ignored: the log tries again by itself. */
+  /** Accepted and ignored: the log tries again by itself. An idempotent producer must allow one try, as in KafkaJS. */
   retry?: RetryOptions
-  /** Accepted and ignored. */
+  /** Accepted and ignored: one append at a time is in flight in each partition. */
   maxInFlightRequests?: number
-  /** Accepted and ignored. */
+  /** Accepted and ignored: a change of a topic is announced. */
   metadataMaxAge?: number
-  /** Not in this version. */
+  /** Names the producer of transactions, over reloads: a younger producer of the same name fences the older. Default: none. */
   transactionalId?: string
-}
-
-/** Headers of a message that is sent. */
-export interface Headers {
-  [key: string]: Bytes | Bytes[] | undefined
-}
-
-/** A message to send. */
-export interface Message {
-  key?: Bytes | null
-  /** `null` is a tombstone. */
-  value: Bytes | null
-  partition?: number | null
-  headers?: Headers
-  /** Milliseconds since 1970. Default: now. */
-  timestamp?: string | number
-}
-
-/** What `send` is given. */
-export interface ProducerRecord {
-  topic: string
-  messages: Message[]
-  /** -1 survives a power cut, 1 the tab and the browser, 0 promises nothing. Default -1. */
-  acks?: number
-  /** Accepted and ignored. */
-  timeout?: number
-  /** None is needed here: GZIP is accepted and ignored, the other codecs are refused. */
-  compression?: number
-}
-
-/** Messages of one topic in a batch. */
-export interface TopicMessages {
-  topic: string
-  messages: Message[]
-}
-
-/** What `sendBatch` is given. */
-export interface ProducerBatch {
-  topicMessages?: TopicMessages[]
-  acks?: number
-  timeout?: number
-  compression?: number
-}
-
-/** Where the records of a send went in one partition. */
-export interface RecordMetadata {
-  topicName: string
-  partition: number
-  errorCode: number
-  baseOffset: string
-  logAppendTime: string
-  logStartOffset: string
+  /** How long a transaction may stay open, in milliseconds. Default 60000. */
+  transactionTimeout?: number
+  /** Look at what is sent, in this order. Default none. */
+  interceptors?: ProducerInterceptor[]
 }
 
 const EVENTS = {
@@ -91,21 +55,26 @@ const EVENTS = {
   REQUEST_QUEUE_SIZE: 'producer.network.request_queue_size',
 } as const
 
-/** Names of a producer's events. */
+/** Names of a producer's events. Those of the network are never emitted: there is none. */
 export type ProducerEvents = typeof EVENTS
 
-const GZIP = 1
 const NONE = 0
+const ALL = -1
 
 /** Sends records. */
 export class Producer extends Client {
   readonly events: ProducerEvents = EVENTS
   private readonly partitioner: Partitioner | undefined
+  /** For transactions, which must know their partitions at once. */
+  private readonly chooser: Partitioner
   private readonly create: boolean
+  private readonly interceptors: Interceptors | undefined
   private state: 'disconnected' | 'connected' | 'disconnecting' = 'disconnected'
   private connection: Connection | undefined
   /** What waits for a partition count, and so is not on its way yet. */
   private readonly choosing = new Set<Promise<Choice>>()
+  private open: Transaction | undefined
+  private identity: Promise<{ producerId: bigint; epoch: number }> | undefined
 
   /** @internal */
   constructor(
@@ -113,82 +82,120 @@ export class Producer extends Client {
     private readonly config: ProducerConfig,
   ) {
     super('Producer', shared.logger, EVENTS)
-    if (config.transactionalId !== undefined) {
-      throw new KafkaJSNotImplemented('Transactions are not in this version of headwater')
-    }
     if (config.idempotent === true && (config.retry?.retries ?? shared.retry.retries) < 1) {
       const message = 'Idempotent producer must allow retries to protect against transient errors'
       throw new KafkaJSNonRetriableError(message)
     }
-    const partitioner = config.createPartitioner
+    const create = config.createPartitioner ?? DefaultPartitioner
+    this.chooser = create()
     // The log itself chooses as the default partitioner does, under the partition count at the time of the append.
-    this.partitioner =
-      partitioner === undefined || partitioner === DefaultPartitioner ? undefined : partitioner()
+    this.partitioner = create === DefaultPartitioner ? undefined : this.chooser
     this.create = config.allowAutoTopicCreation ?? true
+    const { interceptors = [] } = config
+    this.interceptors = interceptors.length === 0 ? undefined : new Interceptors(interceptors, this.log)
   }
 
   /** Opens the log. */
-  async connect(): Promise<void> {
-    this.connection ??= this.shared.connect()
-    await this.connection.node.call(() => undefined)
+  async connect({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    const { node } = (this.connection ??= this.shared.connect())
+    await abortable(signal, () => node.call(() => undefined))
     this.state = 'connected'
     this.emitter.emit(EVENTS.CONNECT, null)
   }
 
-  /** Waits until what was sent survives a power cut, then lets go of the log. */
+  /** Aborts an open transaction, waits until what was sent survives a power cut, then lets go of the log. */
   async disconnect(): Promise<void> {
     const { connection } = this
     try {
       if (this.state !== 'connected' || connection === undefined) return
       this.state = 'disconnecting'
+      this.open?.end()
       await this.flushed(connection.node)
     } finally {
       this.state = 'disconnected'
       this.connection = undefined
+      this.identity = undefined
       connection?.release()
       this.emitter.emit(EVENTS.DISCONNECT, null)
     }
   }
 
   /**
-   * Appends messages to a topic; resolves when they are as durable as `acks` asks for.
+   * Appends messages to a topic; resolves when they are as durable as `acks` asks for, with one entry a partition.
    * @throws KafkaJSNonRetriableError for malformed messages, KafkaJSProtocolError for what the log refuses
    */
-  async send({ topic, messages, acks = -1, compression = 0 }: ProducerRecord): Promise<RecordMetadata[]> {
-    return this.sendBatch({ acks, compression, topicMessages: [{ topic, messages }] })
+  async send({ topic, messages, ...options }: ProducerRecord): Promise<RecordMetadata[]> {
+    return this.sendBatch({ ...options, topicMessages: [{ topic, messages }] })
   }
 
   /** Appends messages to several topics. Entries of one topic are one append, in order. */
-  async sendBatch({
-    acks = -1,
-    compression = 0,
-    topicMessages = [],
-  }: ProducerBatch): Promise<RecordMetadata[]> {
-    if (this.config.idempotent === true && acks !== -1) {
+  async sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]> {
+    const { topicMessages = [], acks = ALL, signal } = batch
+    if (this.config.idempotent === true) this.checkAcks(acks)
+    for (const { topic, messages } of topicMessages) validateMessages(topic, messages)
+    codecOf(batch.compression)
+    this.connected()
+    const sends = [...byTopic(topicMessages)].map(async ([topic, given]) => {
+      const messages = this.interceptors?.sending(topic, given) ?? given
+      const appended = this.appended(topic, messages, acks)
+      if (acks !== NONE) return appended
+      this.unacknowledged(topic, appended)
+      return []
+    })
+    return (await abortable(signal, () => Promise.all(sends))).flat()
+  }
+
+  /**
+   * Begins a transaction. The first one fences every older producer with this transactionalId.
+   * @throws KafkaJSNonRetriableError without a `transactionalId`, and while another transaction is open
+   */
+  async transaction(): Promise<Transaction> {
+    const { transactionalId, transactionTimeout: timeoutMs = 60_000 } = this.config
+    if (transactionalId === undefined || transactionalId === '') {
+      throw new KafkaJSNonRetriableError('Must provide transactional id for transactional producer')
+    }
+    if (this.open !== undefined) {
       const message =
-        "Not requiring ack for all messages invalidates the idempotent producer's EoS guarantees"
+        'There is already an ongoing transaction for this producer. Please end the transaction before beginning another.'
       throw new KafkaJSNonRetriableError(message)
     }
-    for (const { topic, messages } of topicMessages) validateMessages(topic, messages)
-    if (compression > GZIP)
-      throw new KafkaJSNotImplemented('Snappy, LZ4 and ZSTD are not in this version of headwater')
     this.connected()
-    const byTopic = new Map<string, Message[]>()
-    for (const { topic, messages } of topicMessages) {
-      const known = byTopic.get(topic)
-      byTopic.set(topic, known === undefined ? messages : known.concat(messages))
-    }
-    const sends = [...byTopic].map(async ([topic, messages]) => {
-      const appended = this.append(topic, messages, acks)
-      if (acks === NONE) return this.unacknowledged(topic, appended)
-      return describe(topic, await appended)
+    const transaction = new Transaction({
+      transactionalId,
+      create: this.create,
+      timeoutMs,
+      node: () => this.connected(),
+      identity: () => this.identify(transactionalId),
+      prepare: (topic, messages, { acks = ALL, compression }) => {
+        this.checkAcks(acks)
+        codecOf(compression)
+        return this.interceptors?.sending(topic, messages) ?? messages
+      },
+      choice: async (topic) => this.choice(topic, this.chooser),
+      committed: (groupId, offsets) => {
+        const members = [...this.shared.members].filter((member) => member.groupId === groupId)
+        for (const { topic, partition, offset } of offsets) {
+          for (const member of members) member.sent(topic, partition, offset)
+        }
+      },
+      ended: () => {
+        this.open = undefined
+      },
     })
-    return (await Promise.all(sends)).flat()
+    this.open = transaction
+    try {
+      await this.identify(transactionalId)
+      return transaction
+    } catch (error) {
+      transaction.end()
+      throw error
+    }
   }
 
   /** Resolves when everything that was sent before survives a power cut. */
-  async flush(): Promise<void> {
-    await this.flushed(this.connected())
+  async flush({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    const node = this.connected()
+    await abortable(signal, () => this.flushed(node))
   }
 
   /** What the configuration says. */
@@ -196,13 +203,32 @@ export class Producer extends Client {
     return this.config.idempotent ?? false
   }
 
+  /** @internal Appends messages to one topic; answers where they went, batch by batch. */
+  async append(topic: string, messages: Message[], acks: number): Promise<Place[]> {
+    if (messages.length === 0) return []
+    const { sender } = this.connected()
+    const choice = this.choice(topic, this.partitioner)
+    const choose = choice instanceof Promise ? await choice : choice
+    return sender.send(topic, acks, this.create, (frames) => frame(frames, messages, choose))
+  }
+
+  private async appended(topic: string, messages: Message[], acks: number): Promise<RecordMetadata[]> {
+    try {
+      const metadata = describe(topic, await this.append(topic, messages, acks))
+      this.interceptors?.acknowledged(topic, metadata)
+      return metadata
+    } catch (error) {
+      this.interceptors?.acknowledged(topic, [], error)
+      throw error
+    }
+  }
+
   /** Nobody waits for these: they are lost if they cannot be stored, but not in silence. */
-  private unacknowledged(topic: string, appended: Promise<Place[]>): [] {
+  private unacknowledged(topic: string, appended: Promise<unknown>): void {
     appended.catch((error: unknown) => {
       const { message } = fromNative(error)
       this.log.error(`Records that were sent with acks 0 were not stored: ${message}`, { topic })
     })
-    return []
   }
 
   private connected(): NodeHandle {
@@ -214,24 +240,23 @@ export class Producer extends Client {
     throw new KafkaJSError(message, { retriable: false, kind: 'Closed' })
   }
 
-  /** @internal Appends messages to one topic; answers where they went, batch by batch. */
-  async append(topic: string, messages: Message[], acks: number): Promise<Place[]> {
-    if (messages.length === 0) return []
-    const { sender } = this.connected()
-    const choice = this.choice(topic)
-    const choose = choice instanceof Promise ? await choice : choice
-    return sender.send(topic, acks, this.create, (frames) => {
-      const now = Date.now()
-      for (const message of messages) {
-        const { key = null, value, headers, timestamp = now } = message
-        frames.add(choose(message), Number(timestamp), key, value, headerList(headers))
-      }
+  private checkAcks(acks: number): void {
+    if (acks === ALL) return
+    const message = "Not requiring ack for all messages invalidates the idempotent producer's EoS guarantees"
+    throw new KafkaJSNonRetriableError(message)
+  }
+
+  private identify(transactionalId: string): Promise<{ producerId: bigint; epoch: number }> {
+    this.identity ??= this.connected().callNow((node) => node.initTransactions(transactionalId))
+    const { identity } = this
+    identity.catch(() => {
+      if (this.identity === identity) this.identity = undefined
     })
+    return identity
   }
 
   /** What chooses a message's partition; -1 leaves it to the log. */
-  private choice(topic: string): Choice | Promise<Choice> {
-    const { partitioner } = this
+  private choice(topic: string, partitioner: Partitioner | undefined): Choice | Promise<Choice> {
     if (partitioner === undefined) return ({ partition }) => partition ?? -1
     const choice = this.connected().callNow(async (node) => {
       const metadata = partitionMetadata(await node.partitions(topic, this.create))
@@ -249,8 +274,6 @@ export class Producer extends Client {
   }
 }
 
-type Choice = (message: Message) => number
-
 /** One entry a partition: where the first record went. */
 function describe(topicName: string, places: Place[]): RecordMetadata[] {
   const first = new Map<number, Place>()
@@ -263,14 +286,4 @@ function describe(topicName: string, places: Place[]): RecordMetadata[] {
     logAppendTime: String(logAppendTime),
     logStartOffset: String(logStartOffset),
   }))
-}
-
-const NO_HEADERS: FrameHeader[] = []
-
-function headerList(headers: Headers | undefined): FrameHeader[] {
-  if (headers === undefined) return NO_HEADERS
-  return Object.entries(headers).flatMap(([key, value]): FrameHeader[] => {
-    if (Array.isArray(value)) return value.map((each) => [key, each])
-    return value === undefined ? [] : [[key, value]]
-  })
 }

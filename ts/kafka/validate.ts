@@ -85,17 +85,26 @@ export function validateTopicNames(topics: unknown): void {
 
 /** Checks what `createTopics` is given. */
 export function validateNewTopics(topics: unknown): void {
-  if (!Array.isArray(topics)) throw new KafkaJSNonRetriableError(`Invalid topics array ${topics}`)
-  const names = topics.map((topic: unknown) => (Object(topic) as { topic?: unknown }).topic)
-  if (names.some((name) => typeof name !== 'string')) {
-    throw new KafkaJSNonRetriableError('Invalid topics array, the topic names have to be a valid string')
-  }
-  if (new Set(names).size < names.length) {
-    const message = 'Invalid topics array, it cannot have multiple entries for the same topic'
-    throw new KafkaJSNonRetriableError(message)
-  }
+  validateDistinct('topics', topics)
   for (const { topic, configEntries } of topics as { topic: string; configEntries?: unknown }[]) {
     if (configEntries !== undefined && configEntries !== null) validateEntries(topic, configEntries)
+  }
+}
+
+/** Checks what `createPartitions` is given. */
+export function validateTopicPartitions(topicPartitions: unknown): void {
+  validateDistinct('topic partitions', topicPartitions)
+}
+
+function validateDistinct(what: string, topics: unknown): void {
+  const invalid = `Invalid ${what} array`
+  if (!Array.isArray(topics)) throw new KafkaJSNonRetriableError(`${invalid} ${topics}`)
+  const names = topics.map((topic: unknown) => (Object(topic) as { topic?: unknown }).topic)
+  if (names.some((name) => typeof name !== 'string')) {
+    throw new KafkaJSNonRetriableError(`${invalid}, the topic names have to be a valid string`)
+  }
+  if (new Set(names).size < names.length) {
+    throw new KafkaJSNonRetriableError(`${invalid}, it cannot have multiple entries for the same topic`)
   }
 }
 
@@ -165,7 +174,8 @@ function isNumeric(value: unknown): boolean {
   return value !== undefined && value !== null && !Number.isNaN(Number(value))
 }
 
-function long(offset: unknown): bigint {
+/** A whole number of 64 bits, from a decimal string, a bigint or a safe number. */
+export function long(offset: unknown): bigint {
   try {
     if (offset !== '') return BigInt(offset as string)
   } catch {

@@ -24,6 +24,11 @@ export class Frames {
     return this.written
   }
 
+  /** What was framed, valid until the next record is; it stays framed. */
+  get framed(): Uint8Array {
+    return this.bytes.subarray(0, this.written)
+  }
+
   /** Adds a record; `partition` -1 leaves the choice to the log. */
   add(
     partition: number,
@@ -51,7 +56,7 @@ export class Frames {
 
   /** What was framed, valid until the next record is: the call that takes it must copy it. */
   take(): Uint8Array {
-    const framed = this.bytes.subarray(0, this.written)
+    const { framed } = this
     this.written = 0
     if (this.bytes.length > BYTES_KEPT) this.use(new Uint8Array(BYTES_MIN))
     return framed

@@ -133,6 +133,29 @@ export interface TopicDescription {
   sink: string | null | undefined
 }
 
+/** Who a transactional producer is. */
+export interface ProducerIdentity {
+  producerId: bigint
+  epoch: number
+}
+
+/** An offset to commit, as a decimal string. */
+export interface NativeOffset {
+  groupId: string
+  topic: string
+  partition: number
+  offset: string
+  metadata: string | undefined
+}
+
+/** What a transaction stores; each topic's records are framed. */
+export interface NativeTransaction extends ProducerIdentity {
+  transactionalId: string
+  create: boolean
+  sends: { topic: string; frames: Uint8Array }[]
+  offsets: NativeOffset[]
+}
+
 /** What the wasm throws, and what of this folder fails in the same shape. */
 export interface NativeError extends Error {
   kind: 'Closed' | 'Fenced' | 'Full' | 'Invalid' | 'Unavailable' | 'Corrupt' | 'Internal'

@@ -50,19 +50,37 @@ describe('the logger', () => {
     expect(entries.map(({ log }) => log.message)).toEqual(['one'])
   })
 
+  test('has one level for all that have none of their own', () => {
+    const { entries, logCreator } = logged()
+    const logger = createLogger(logLevel.ERROR, logCreator)
+    const before = logger.namespace('before')
+    const own = logger.namespace('own', logLevel.ERROR)
+    before.setLogLevel(logLevel.INFO)
+    for (const each of [logger, before, own]) each.info('heard?')
+    own.setLogLevel(logLevel.INFO)
+    own.info('now')
+    expect(entries.map(({ namespace, log }) => [namespace, log.message])).toEqual([
+      ['', 'heard?'],
+      ['before', 'heard?'],
+      ['own', 'now'],
+    ])
+  })
+
   test('writes a line of JSON to the console', () => {
-    const writes = (['error', 'warn', 'log'] as const).map((method) =>
+    const writes = (['error', 'warn', 'info', 'log'] as const).map((method) =>
       vi.spyOn(console, method).mockImplementation(() => undefined),
     )
-    const logger = createLogger(logLevel.INFO, consoleLogCreator)
+    const logger = createLogger(logLevel.DEBUG, consoleLogCreator)
     logger.namespace('Admin').error('bad')
     logger.warn('hm')
     logger.info('well')
+    logger.debug('so')
     const lines = writes.map((write) => JSON.parse(String(write.mock.calls[0]?.[0])))
     expect(lines).toMatchObject([
-      { level: 'ERROR', logger: 'Admin', message: 'bad' },
+      { level: 'ERROR', logger: 'headwater', message: '[Admin] bad' },
       { level: 'WARN', logger: 'headwater', message: 'hm' },
       { level: 'INFO', logger: 'headwater', message: 'well' },
+      { level: 'DEBUG', logger: 'headwater', message: 'so' },
     ])
   })
 })

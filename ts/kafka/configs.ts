@@ -1,0 +1,147 @@
+import type { NodeHandle } from './node.ts'
+import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from './errors.ts'
+
+/** What has a configuration. Here that is a topic; a broker is taken for one without any. */
+export const ConfigResourceTypes = { UNKNOWN: 0, TOPIC: 2, BROKER: 4, BROKER_LOGGER: 8 } as const
+
+/** Where a configured value comes from: here from the topic or from the defaults. */
+export const ConfigSource = {
+  UNKNOWN: 0,
+  TOPIC_CONFIG: 1,
+  DYNAMIC_BROKER_CONFIG: 2,
+  DYNAMIC_DEFAULT_BROKER_CONFIG: 3,
+  STATIC_BROKER_CONFIG: 4,
+  DEFAULT_CONFIG: 5,
+  DYNAMIC_BROKER_LOGGER_CONFIG: 6,
+} as const
+
+/** A resource whose configuration is asked for. */
+export interface ResourceConfigQuery {
+  /** One of `ConfigResourceTypes`. */
+  type: number
+  /** The topic. */
+  name: string
+  /** The names wanted. Default: all. */
+  configNames?: string[]
+}
+
+/** A configured value, and where it comes from. */
+export interface ConfigSynonym {
+  configName: string
+  configValue: string
+  /** One of `ConfigSource`. */
+  configSource: number
+}
+
+/** One entry of a configuration. */
+export interface DescribedConfig extends ConfigSynonym {
+  isDefault: boolean
+  isSensitive: boolean
+  readOnly: boolean
+  /** The values that apply, the one in force first; empty where `includeSynonyms` was not asked for. */
+  configSynonyms: ConfigSynonym[]
+}
+
+/** The configurations asked for. */
+export interface DescribedConfigs {
+  throttleTime: number
+  resources: {
+    resourceType: number
+    resourceName: string
+    errorCode: number
+    errorMessage: string | null
+    configEntries: DescribedConfig[]
+  }[]
+}
+
+/** A resource and its new configuration. What is not named goes back to its default, as in Kafka's AlterConfigs. */
+export interface ResourceConfig {
+  /** `ConfigResourceTypes.TOPIC`. */
+  type: number
+  /** The topic. */
+  name: string
+  /** Under Kafka's names; see the README's table. */
+  configEntries: { name: string; value: string }[]
+}
+
+/** What was altered. */
+export interface AlteredConfigs {
+  throttleTime: number
+  resources: { resourceType: number; resourceName: string; errorCode: number; errorMessage: string | null }[]
+}
+
+interface Entry {
+  name: string
+  value: string
+  isDefault: boolean
+}
+
+/** Reads configurations. */
+export async function describeConfigs(
+  node: NodeHandle,
+  resources: ResourceConfigQuery[],
+  includeSynonyms: boolean,
+): Promise<DescribedConfigs> {
+  validate(resources, 'configNames')
+  const described = resources.map(async ({ type, name, configNames }) => {
+    const all = type === ConfigResourceTypes.TOPIC ? await node.call((open) => open.describeConfigs(name)) : []
+    const entries = (all as Entry[]).filter((entry) => configNames?.includes(entry.name) ?? true)
+    return { ...unharmed(type, name), configEntries: entries.map((entry) => describe(entry, includeSynonyms)) }
+  })
+  return { throttleTime: 0, resources: await Promise.all(described) }
+}
+
+/** Replaces configurations. */
+export async function alterConfigs(
+  node: NodeHandle,
+  resources: ResourceConfig[],
+  validateOnly: boolean,
+): Promise<AlteredConfigs> {
+  validate(resources, 'configEntries')
+  if (resources.some(({ type }) => type !== ConfigResourceTypes.TOPIC)) {
+    throw new KafkaJSNotImplemented('There is no broker to configure: the resources must be topics')
+  }
+  for (const { name, configEntries } of resources) {
+    await node.call((open) => open.alterConfigs(name, configEntries, validateOnly))
+  }
+  return { throttleTime: 0, resources: resources.map(({ type, name }) => unharmed(type, name)) }
+}
+
+function unharmed(resourceType: number, resourceName: string) {
+  return { resourceType, resourceName, errorCode: 0, errorMessage: null }
+}
+
+function describe({ name, value, isDefault }: Entry, includeSynonyms: boolean): DescribedConfig {
+  const source = isDefault ? ConfigSource.DEFAULT_CONFIG : ConfigSource.TOPIC_CONFIG
+  const own = { configName: name, configValue: value, configSource: source }
+  const rest = { isDefault, isSensitive: false, readOnly: false }
+  return { ...own, ...rest, configSynonyms: includeSynonyms ? [own] : [] }
+}
+
+/** With KafkaJS's words. */
+function validate(resources: unknown, list: 'configNames' | 'configEntries'): void {
+  const refuse = (message: string, resource?: unknown): never => {
+    throw new KafkaJSNonRetriableError(resource === undefined ? message : `${message}: ${JSON.stringify(resource)}`)
+  }
+  if (!Array.isArray(resources)) return refuse(`Invalid resources array ${resources}`)
+  if (resources.length === 0) refuse('Resources array cannot be empty')
+  const all = resources.map((resource: unknown) => Object(resource) as Record<string, unknown>)
+  const types: unknown[] = Object.values(ConfigResourceTypes)
+  for (const each of all) {
+    if (!types.includes(each['type'])) refuse(`Invalid resource type ${each['type']}`, each)
+  }
+  for (const each of all) {
+    if (typeof each['name'] !== 'string' || each['name'] === '') refuse(`Invalid resource name ${each['name']}`, each)
+  }
+  for (const each of all) {
+    const entries = each[list]
+    const optional = list === 'configNames' && (entries === undefined || entries === null)
+    if (!optional && !Array.isArray(entries)) refuse(`Invalid resource ${list} ${entries}`, each)
+    if (list === 'configNames') continue
+    const valued = (entry: unknown) => {
+      const { name, value } = Object(entry) as Partial<Entry>
+      return typeof name === 'string' && typeof value === 'string'
+    }
+    if (!(entries as unknown[]).every(valued)) refuse('Invalid resource config value', each)
+  }
+}

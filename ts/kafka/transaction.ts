@@ -1,0 +1,173 @@
+import { Frames } from '../native/frames.ts'
+import type { NativeOffset, ProducerIdentity } from '../native/types.ts'
+import { KafkaJSNonRetriableError, KafkaJSProtocolError } from './errors.ts'
+import {
+  byTopic,
+  type Choice,
+  frame,
+  type Message,
+  type ProducerBatch,
+  type ProducerRecord,
+  type RecordMetadata,
+} from './messages.ts'
+import type { NodeHandle } from './node.ts'
+import { abortable } from './signal.ts'
+import { long, validateMessages, validateTopic } from './validate.ts'
+
+/** Offsets that are committed with a transaction. */
+export interface Offsets {
+  /** Each offset is the next to read. */
+  topics: { topic: string; partitions: { partition: number; offset: string | bigint; metadata?: string | null }[] }[]
+}
+
+/** Offsets, and the group that has consumed up to them: by its name, or by one of its consumers. */
+export type TransactionOffsets = Offsets &
+  ({ consumerGroupId: string; consumer?: never } | { consumer: { readonly groupId: string }; consumerGroupId?: never })
+
+/** What a transaction needs of its producer. */
+export interface TransactionHost {
+  readonly transactionalId: string
+  /** Create a topic at the first send to it. */
+  readonly create: boolean
+  /** How long it may stay open, in milliseconds. */
+  readonly timeoutMs: number
+  node(): NodeHandle
+  identity(): Promise<ProducerIdentity>
+  /** Checks and interceptors. */
+  prepare(topic: string, messages: Message[], batch: ProducerBatch): Message[]
+  choice(topic: string): Promise<Choice>
+  /** The group has these offsets behind it. */
+  committed(groupId: string, offsets: NativeOffset[]): void
+  /** It is over: the next one may begin. */
+  ended(): void
+}
+
+/**
+ * Records and consumed offsets that are stored together, or not at all. Nothing of it is in the log before `commit`:
+ * no consumer sees an open or an aborted transaction, whatever its isolation.
+ */
+export class Transaction {
+  private active = true
+  private readonly opened = Date.now()
+  private readonly sends = new Map<string, Frames>()
+  private offsets: NativeOffset[] = []
+  private readonly underWay = new Set<Promise<unknown>>()
+
+  /** @internal */
+  constructor(private readonly host: TransactionHost) {}
+
+  /** True until it is committed or aborted. */
+  isActive(): boolean {
+    return this.active
+  }
+
+  /**
+   * Adds messages. The answer names their partitions; their offsets are '-1', since the commit assigns them.
+   * @throws KafkaJSNonRetriableError for malformed messages, and once the transaction has ended
+   */
+  async send(record: ProducerRecord): Promise<RecordMetadata[]> {
+    this.check()
+    const { topic, messages, ...options } = record
+    return this.sendBatch({ ...options, topicMessages: [{ topic, messages }] })
+  }
+
+  /** Adds messages of several topics. */
+  async sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]> {
+    this.check()
+    const { topicMessages = [], signal } = batch
+    for (const { topic, messages } of topicMessages) validateMessages(topic, messages)
+    const sends = [...byTopic(topicMessages)].map(([topic, messages]) =>
+      this.add(topic, this.host.prepare(topic, messages, batch)),
+    )
+    const added = Promise.all(sends)
+    this.underWay.add(added)
+    const settled = () => this.underWay.delete(added)
+    added.then(settled, settled)
+    return (await abortable(signal, () => added)).flat()
+  }
+
+  /** Commits consumed offsets with the transaction: consume, transform, produce, exactly once. */
+  async sendOffsets(offsets: TransactionOffsets): Promise<void> {
+    this.check()
+    const groupId = offsets.consumerGroupId ?? offsets.consumer?.groupId
+    if (typeof groupId !== 'string' || groupId === '') {
+      throw new KafkaJSNonRetriableError(`Invalid consumerGroupId ${groupId}`)
+    }
+    const added = offsets.topics.flatMap(({ topic, partitions }) => {
+      validateTopic(topic)
+      return partitions.map(({ partition, offset, metadata }) => ({
+        groupId,
+        topic,
+        partition: Number(partition),
+        offset: String(long(offset)),
+        metadata: metadata ?? undefined,
+      }))
+    })
+    this.offsets = this.offsets.concat(added)
+    this.host.committed(groupId, added)
+  }
+
+  /**
+   * Stores it all, in one transaction of the storage.
+   * @throws KafkaJSProtocolError of type `PRODUCER_FENCED` where a younger producer has the same transactionalId;
+   *   nothing was stored then. After an error that is retriable, `commit` may be called again.
+   */
+  async commit({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    this.check()
+    // A send that nobody waited for belongs to it as well.
+    await Promise.all(this.underWay)
+    const { host, offsets } = this
+    if (this.sends.size > 0 || offsets.length > 0) {
+      const sends = [...this.sends].map(([topic, frames]) => ({ topic, frames: frames.framed }))
+      const { transactionalId, create } = host
+      const identity = await host.identity()
+      const native = { ...identity, transactionalId, create, sends, offsets }
+      await abortable(signal, () => host.node().callNow((node) => node.commitTransaction(native)))
+    }
+    this.end()
+  }
+
+  /** Forgets it all. */
+  async abort(): Promise<void> {
+    this.check()
+    this.end()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.active) this.end()
+  }
+
+  /** @internal */
+  end(): void {
+    this.active = false
+    this.sends.clear()
+    this.host.ended()
+  }
+
+  private async add(topic: string, messages: Message[]): Promise<RecordMetadata[]> {
+    if (messages.length === 0) return []
+    const choose = await this.host.choice(topic)
+    const places = messages.map(choose)
+    const frames = this.sends.get(topic) ?? new Frames()
+    this.sends.set(topic, frames)
+    let at = 0
+    frame(frames, messages, () => places[at++] ?? 0)
+    return [...new Set(places)].map((partition) => ({
+      topicName: topic,
+      partition,
+      errorCode: 0,
+      baseOffset: '-1',
+      logAppendTime: '-1',
+      logStartOffset: '-1',
+    }))
+  }
+
+  private check(): void {
+    if (!this.active) throw new KafkaJSNonRetriableError('Cannot continue to use transaction once ended')
+    const { timeoutMs } = this.host
+    if (Date.now() - this.opened <= timeoutMs) return
+    this.end()
+    const message = `The transaction was aborted: it was open for more than transactionTimeout, which is ${timeoutMs} ms`
+    throw new KafkaJSProtocolError(message, { retriable: false, type: 'INVALID_PRODUCER_EPOCH', code: 47 })
+  }
+}
