@@ -49,21 +49,13 @@ export {
   KafkaJSProtocolError,
   KafkaJSTimeout,
 } from './kafka/errors.ts'
-export * from './kafka/unthrown.ts'
 export type { InstrumentationEvent, RemoveListener } from './kafka/events.ts'
 export type { ForwardConfig, ForwarderEvents } from './kafka/forwarder.ts'
 export { Forwarder } from './kafka/forwarder.ts'
+export type { ProducerInterceptor } from './kafka/interceptors.ts'
 export type { KafkaConfig, KafkaEvents } from './kafka/kafka.ts'
 export type { LogCreator, LogEntry, Logger, LoggerEntryContent, LogLevel } from './kafka/logger.ts'
 export { logLevel } from './kafka/logger.ts'
-export type {
-  CreatePartitioner,
-  Partitioner,
-  PartitionerArgs,
-  PartitionMetadata,
-} from './kafka/partitioners.ts'
-export { DefaultPartitioner, LegacyPartitioner, Partitioners } from './kafka/partitioners.ts'
-export type { ProducerInterceptor } from './kafka/interceptors.ts'
 export type {
   Headers,
   Message,
@@ -73,12 +65,20 @@ export type {
   SendOptions,
   TopicMessages,
 } from './kafka/messages.ts'
+export type {
+  CreatePartitioner,
+  Partitioner,
+  PartitionerArgs,
+  PartitionMetadata,
+} from './kafka/partitioners.ts'
+export { DefaultPartitioner, LegacyPartitioner, Partitioners } from './kafka/partitioners.ts'
 export type { ProducerConfig, ProducerEvents } from './kafka/producer.ts'
 export { Producer } from './kafka/producer.ts'
 export type { RetryOptions } from './kafka/retry.ts'
 export type { Offsets, TransactionOffsets } from './kafka/transaction.ts'
 export { Transaction } from './kafka/transaction.ts'
 export type { SeekEntry } from './kafka/trim.ts'
+export * from './kafka/unthrown.ts'
 export type { MessageBytes } from './native/bytes.ts'
 export type { KafkaMessage, MessageHeaders } from './native/messages.ts'
 export { murmur2 } from './native/murmur2.ts'

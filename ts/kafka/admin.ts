@@ -277,7 +277,10 @@ export class Admin extends Client {
     resources,
     includeSynonyms = false,
     signal,
-  }: CallOptions & { resources: ResourceConfigQuery[]; includeSynonyms?: boolean }): Promise<DescribedConfigs> {
+  }: CallOptions & {
+    resources: ResourceConfigQuery[]
+    includeSynonyms?: boolean
+  }): Promise<DescribedConfigs> {
     return abortable(signal, () => describeConfigs(this.node(), resources, includeSynonyms))
   }
 
@@ -350,7 +353,6 @@ export class Admin extends Client {
     return this.connection.node
   }
 }
-
 
 function refusal(type: string, code: number, cause?: unknown): KafkaJSProtocolError {
   return new KafkaJSProtocolError(TEXTS[type] ?? type, { retriable: false, type, code, cause })

@@ -20,7 +20,10 @@ export const CompressionCodecs: { [type: number]: () => CompressionCodec } = {
   }),
 }
 
-async function piped(bytes: Uint8Array, through: CompressionStream | DecompressionStream): Promise<Uint8Array> {
+async function piped(
+  bytes: Uint8Array,
+  through: CompressionStream | DecompressionStream,
+): Promise<Uint8Array> {
   const stream = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(through)
   return new Uint8Array(await new Response(stream).arrayBuffer())
 }

@@ -1,5 +1,5 @@
-import type { NodeHandle } from './node.ts'
 import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from './errors.ts'
+import type { NodeHandle } from './node.ts'
 
 /** What has a configuration. Here that is a topic; a broker is taken for one without any. */
 export const ConfigResourceTypes = { UNKNOWN: 0, TOPIC: 2, BROKER: 4, BROKER_LOGGER: 8 } as const
@@ -84,9 +84,13 @@ export async function describeConfigs(
 ): Promise<DescribedConfigs> {
   validate(resources, 'configNames')
   const described = resources.map(async ({ type, name, configNames }) => {
-    const all = type === ConfigResourceTypes.TOPIC ? await node.call((open) => open.describeConfigs(name)) : []
+    const all =
+      type === ConfigResourceTypes.TOPIC ? await node.call((open) => open.describeConfigs(name)) : []
     const entries = (all as Entry[]).filter((entry) => configNames?.includes(entry.name) ?? true)
-    return { ...unharmed(type, name), configEntries: entries.map((entry) => describe(entry, includeSynonyms)) }
+    return {
+      ...unharmed(type, name),
+      configEntries: entries.map((entry) => describe(entry, includeSynonyms)),
+    }
   })
   return { throttleTime: 0, resources: await Promise.all(described) }
 }
@@ -120,28 +124,24 @@ function describe({ name, value, isDefault }: Entry, includeSynonyms: boolean): 
 
 /** With KafkaJS's words. */
 function validate(resources: unknown, list: 'configNames' | 'configEntries'): void {
-  const refuse = (message: string, resource?: unknown): never => {
-    throw new KafkaJSNonRetriableError(resource === undefined ? message : `${message}: ${JSON.stringify(resource)}`)
-  }
-  if (!Array.isArray(resources)) return refuse(`Invalid resources array ${resources}`)
-  if (resources.length === 0) refuse('Resources array cannot be empty')
+  if (!Array.isArray(resources)) throw new KafkaJSNonRetriableError(`Invalid resources array ${resources}`)
+  if (resources.length === 0) throw new KafkaJSNonRetriableError('Resources array cannot be empty')
   const all = resources.map((resource: unknown) => Object(resource) as Record<string, unknown>)
   const types: unknown[] = Object.values(ConfigResourceTypes)
-  for (const each of all) {
-    if (!types.includes(each['type'])) refuse(`Invalid resource type ${each['type']}`, each)
+  const check = (what: string, isValid: (resource: Record<string, unknown>) => boolean, shown?: string) => {
+    const wrong = all.find((resource) => !isValid(resource))
+    if (wrong === undefined) return
+    const value = shown === undefined ? '' : ` ${wrong[shown]}`
+    throw new KafkaJSNonRetriableError(`Invalid resource ${what}${value}: ${JSON.stringify(wrong)}`)
   }
-  for (const each of all) {
-    if (typeof each['name'] !== 'string' || each['name'] === '') refuse(`Invalid resource name ${each['name']}`, each)
-  }
-  for (const each of all) {
-    const entries = each[list]
-    const optional = list === 'configNames' && (entries === undefined || entries === null)
-    if (!optional && !Array.isArray(entries)) refuse(`Invalid resource ${list} ${entries}`, each)
-    if (list === 'configNames') continue
-    const valued = (entry: unknown) => {
-      const { name, value } = Object(entry) as Partial<Entry>
-      return typeof name === 'string' && typeof value === 'string'
-    }
-    if (!(entries as unknown[]).every(valued)) refuse('Invalid resource config value', each)
-  }
+  check('type', ({ type }) => types.includes(type), 'type')
+  check('name', ({ name }) => typeof name === 'string' && name !== '', 'name')
+  const optional = list === 'configNames'
+  check(list, ({ [list]: given }) => Array.isArray(given) || (optional && (given ?? null) === null), list)
+  if (!optional) check('config value', ({ configEntries }) => (configEntries as unknown[]).every(isEntry))
+}
+
+function isEntry(entry: unknown): boolean {
+  const { name, value } = Object(entry) as Partial<Entry>
+  return typeof name === 'string' && typeof value === 'string'
 }

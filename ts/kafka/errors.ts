@@ -136,7 +136,10 @@ export class KafkaJSDeleteGroupsError extends KafkaJSError {
   override readonly name: string = 'KafkaJSDeleteGroupsError'
   readonly groups: { groupId: string; errorCode?: number; error: KafkaJSError }[]
 
-  constructor(error: Error | string, groups: { groupId: string; errorCode?: number; error: KafkaJSError }[] = []) {
+  constructor(
+    error: Error | string,
+    groups: { groupId: string; errorCode?: number; error: KafkaJSError }[] = [],
+  ) {
     super(error)
     this.groups = groups
   }

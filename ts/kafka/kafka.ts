@@ -167,7 +167,9 @@ export class Kafka {
 function refuseNetwork(config: object): void {
   for (const name of ['ssl', 'sasl', 'socketFactory']) {
     if (!(config as Record<string, unknown>)[name]) continue
-    throw new KafkaJSNotImplemented(`${name} means nothing here: there is no connection to a broker. See forward()`)
+    throw new KafkaJSNotImplemented(
+      `${name} means nothing here: there is no connection to a broker. See forward()`,
+    )
   }
 }
 

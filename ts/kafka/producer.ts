@@ -22,7 +22,7 @@ import type { RetryOptions } from './retry.ts'
 import type { Place } from './sender.ts'
 import type { Connection, Shared } from './shared.ts'
 import { abortable } from './signal.ts'
-import { Transaction } from './transaction.ts'
+import { Transaction, type Transactional } from './transaction.ts'
 import { validateMessages } from './validate.ts'
 
 /** How a producer is made. */
@@ -97,7 +97,8 @@ export class Producer extends Client {
 
   /** Opens the log. */
   async connect({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
-    const { node } = (this.connection ??= this.shared.connect())
+    this.connection ??= this.shared.connect()
+    const { node } = this.connection
     await abortable(signal, () => node.call(() => undefined))
     this.state = 'connected'
     this.emitter.emit(EVENTS.CONNECT, null)
@@ -247,7 +248,9 @@ export class Producer extends Client {
   }
 
   private identify(transactionalId: string): Promise<{ producerId: bigint; epoch: number }> {
-    this.identity ??= this.connected().callNow((node) => node.initTransactions(transactionalId))
+    this.identity ??= this.connected().callNow((node) =>
+      (node as unknown as Transactional).initTransactions(transactionalId),
+    )
     const { identity } = this
     identity.catch(() => {
       if (this.identity === identity) this.identity = undefined

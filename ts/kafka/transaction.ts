@@ -1,5 +1,5 @@
 import { Frames } from '../native/frames.ts'
-import type { NativeOffset, ProducerIdentity } from '../native/types.ts'
+import type { NativeOffset, NativeTransaction, ProducerIdentity } from '../native/types.ts'
 import { KafkaJSNonRetriableError, KafkaJSProtocolError } from './errors.ts'
 import {
   byTopic,
@@ -17,12 +17,24 @@ import { long, validateMessages, validateTopic } from './validate.ts'
 /** Offsets that are committed with a transaction. */
 export interface Offsets {
   /** Each offset is the next to read. */
-  topics: { topic: string; partitions: { partition: number; offset: string | bigint; metadata?: string | null }[] }[]
+  topics: {
+    topic: string
+    partitions: { partition: number; offset: string | bigint; metadata?: string | null }[]
+  }[]
 }
 
 /** Offsets, and the group that has consumed up to them: by its name, or by one of its consumers. */
 export type TransactionOffsets = Offsets &
-  ({ consumerGroupId: string; consumer?: never } | { consumer: { readonly groupId: string }; consumerGroupId?: never })
+  (
+    | { consumerGroupId: string; consumer?: never }
+    | { consumer: { readonly groupId: string }; consumerGroupId?: never }
+  )
+
+/** What a transaction asks of the wasm. */
+export interface Transactional {
+  initTransactions(transactionalId: string): Promise<ProducerIdentity>
+  commitTransaction(transaction: NativeTransaction): Promise<void>
+}
 
 /** What a transaction needs of its producer. */
 export interface TransactionHost {
@@ -122,7 +134,9 @@ export class Transaction {
       const { transactionalId, create } = host
       const identity = await host.identity()
       const native = { ...identity, transactionalId, create, sends, offsets }
-      await abortable(signal, () => host.node().callNow((node) => node.commitTransaction(native)))
+      await abortable(signal, () =>
+        host.node().callNow((node) => (node as unknown as Transactional).commitTransaction(native)),
+      )
     }
     this.end()
   }

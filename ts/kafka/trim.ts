@@ -2,7 +2,7 @@ import {
   fromNative,
   KafkaJSBrokerNotFound,
   KafkaJSDeleteTopicRecordsError,
-  KafkaJSError,
+  type KafkaJSError,
   KafkaJSNonRetriableError,
   KafkaJSOffsetOutOfRange,
 } from './errors.ts'
@@ -31,13 +31,21 @@ export async function deleteTopicRecords(
   topic: string,
   partitions: SeekEntry[],
 ): Promise<void> {
-  if (typeof topic !== 'string' || topic === '') throw new KafkaJSNonRetriableError(`Invalid topic "${topic}"`)
-  if (!Array.isArray(partitions) || partitions.length === 0) throw new KafkaJSNonRetriableError('Invalid partitions')
+  if (typeof topic !== 'string' || topic === '')
+    throw new KafkaJSNonRetriableError(`Invalid topic "${topic}"`)
+  if (!Array.isArray(partitions) || partitions.length === 0)
+    throw new KafkaJSNonRetriableError('Invalid partitions')
   const ends = (await node.call((open) => open.fetchTopicOffsets(topic))) as Ends[]
-  const wanted = partitions.map(({ partition, offset }) => ({ partition, offset: String(offset), end: ends[partition] }))
+  const wanted = partitions.map(({ partition, offset }) => ({
+    partition,
+    offset: String(offset),
+    end: ends[partition],
+  }))
   const unknown = wanted.filter(({ end }) => end === undefined)
   if (unknown.length > 0) {
-    const error = new KafkaJSBrokerNotFound('Could not find the leader for the partition', { retriable: false })
+    const error = new KafkaJSBrokerNotFound('Could not find the leader for the partition', {
+      retriable: false,
+    })
     throw new KafkaJSDeleteTopicRecordsError({
       partitions: unknown.map(({ partition, offset }) => ({ partition, offset, error })),
     })

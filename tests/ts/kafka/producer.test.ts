@@ -281,12 +281,11 @@ describe('the life of a producer', () => {
     )
   })
 
-  test('idempotence, transactions and codecs', async () => {
+  test('idempotence and codecs', async () => {
     const kafka = memory()
     expect(() => kafka.producer({ idempotent: true, retry: { retries: 0 } })).toThrow(
       'Idempotent producer must allow retries to protect against transient errors',
     )
-    expect(() => kafka.producer({ transactionalId: 't' })).toThrow(KafkaJSNotImplemented)
     const producer = await connected(kafka, { idempotent: true })
     expect(producer.isIdempotent()).toBe(true)
     await expect(producer.send({ topic: 't', messages: [{ value: 'x' }], acks: 1 })).rejects.toThrow(
