@@ -9,5 +9,7 @@ mod configs;
 #[path = "log/partition.rs"]
 mod partition;
 mod support;
+#[path = "log/transactions.rs"]
+mod transactions;
 #[path = "log/writers.rs"]
 mod writers;

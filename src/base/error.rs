@@ -137,6 +137,10 @@ codes! {
     OutOfOrderSequence = "OUT_OF_ORDER_SEQUENCE_NUMBER", Invalid, 45, false;
     /// An older producer of the same id.
     InvalidProducerEpoch = "INVALID_PRODUCER_EPOCH", Fenced, 47, false;
+    /// The `transactional.id` is not known, or belongs to another producer id.
+    InvalidProducerIdMapping = "INVALID_PRODUCER_ID_MAPPING", Invalid, 49, false;
+    /// The same `transactional.id` is being used at this moment.
+    ConcurrentTransactions = "CONCURRENT_TRANSACTIONS", Unavailable, 51, true;
     /// The group has members, or is in use.
     NonEmptyGroup = "NON_EMPTY_GROUP", Invalid, 68, false;
     /// There is no such group.
@@ -149,6 +153,8 @@ codes! {
     FencedInstanceId = "FENCED_INSTANCE_ID", Fenced, 82, false;
     /// A record that the topic does not accept.
     InvalidRecord = "INVALID_RECORD", Invalid, 87, false;
+    /// A newer producer has the same `transactional.id`.
+    ProducerFenced = "PRODUCER_FENCED", Fenced, 90, false;
     /// The member's epoch is not the one that the coordinator knows.
     FencedMemberEpoch = "FENCED_MEMBER_EPOCH", Fenced, 110, false;
     /// Another member holds this `group.instance.id`.

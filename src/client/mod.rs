@@ -5,3 +5,4 @@ pub mod consumer;
 pub mod forwarder;
 pub mod producer;
 pub mod retention;
+pub mod transaction;

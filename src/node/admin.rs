@@ -46,6 +46,8 @@ impl Node {
             Call::Send { topic, frames, acks, create } => {
                 self.want(&topic, Want::Send(PendingSend { call, frames, acks, create }));
             }
+            Call::InitTransactions(id) => self.init_transactions(call, id),
+            Call::CommitTransaction(transaction) => self.commit_transaction(call, *transaction),
             Call::Flush => self.flushes.push(call),
             Call::Join(id) => self.join(call, id),
             Call::Fetch(id, bytes_max) => self.fetch(call, id, bytes_max),

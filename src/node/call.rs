@@ -1,5 +1,5 @@
-use super::{AnyOp, AnyReply, ConsumerId, ForwarderId, LockId, Message, Ticket};
-use crate::base::{Code, Error, Offset, TopicConfig};
+use super::{AnyOp, AnyReply, ConsumerId, ForwarderId, LockId, Message, Ticket, Transaction};
+use crate::base::{Code, Error, Offset, ProducerId, TopicConfig};
 use crate::client::consumer::{Records, Reset};
 use crate::client::forwarder::{Delivery, WireBatch};
 use crate::client::producer::{CallId, Sent};
@@ -177,6 +177,10 @@ pub enum Call {
         /// Create the topic where it does not exist.
         create: bool,
     },
+    /// Begin a new epoch of a `transactional.id`: an older producer of it is fenced.
+    InitTransactions(String),
+    /// Commit a transaction: all of it is written, or nothing.
+    CommitTransaction(Box<Transaction>),
     /// Make everything that was sent before survive a power cut.
     Flush,
     /// Wait until this consumer is the group's only member, and find its positions.
@@ -237,6 +241,8 @@ pub enum Answer {
     Bounds(Vec<Bounds>),
     /// An offset.
     Offset(Offset),
+    /// The producer id and epoch of a `transactional.id`.
+    Producer(ProducerId, i16),
     /// Where the records of a send went.
     Sent(Vec<Sent>),
     /// Records, or `None` where the fetch was woken.

@@ -10,20 +10,25 @@ mod message;
 mod op;
 mod sends;
 mod topics;
+mod transactions;
 mod want;
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 pub use call::{Acks, Answer, Call, Command, Event, ForwardOptions, Input, Output, PageEvent, Position};
 pub use message::Message;
 pub use op::{AnyOp, AnyReply};
+pub use transactions::Transaction;
 
 use crate::base::{Error, Instant, Map, Now, ProducerId, Random};
 use crate::client::producer::{CallId, Producer};
+use crate::client::transaction::{CommitTransaction, Transactions};
 use consumers::Consumers;
 use forwarders::Forwarders;
 use maintenance::Maintenance;
 use topics::Topics;
+use transactions::Commits;
 
 /// Names a transaction until its result is known.
 pub type Ticket = u64;
@@ -43,6 +48,7 @@ pub struct Node {
     outputs: VecDeque<Output>,
     topics: Topics,
     producer: Producer,
+    commits: Commits,
     flushes: Vec<CallId>,
     consumers: Consumers,
     forwarders: Forwarders,
@@ -55,6 +61,8 @@ enum Pending {
     Topic(String),
     Learn(String),
     Append,
+    InitTransactions { call: CallId, transactional_id: String },
+    CommitTransaction(Rc<CommitTransaction>),
     Sync(Vec<CallId>),
     Consumer(ConsumerId, consumers::Step),
     Forwarder(ForwarderId, forwarders::Step),
@@ -74,6 +82,7 @@ impl Node {
             outputs: VecDeque::new(),
             topics: Topics::default(),
             producer,
+            commits: Commits::new(Transactions::new(Random::new(random.next_u64()))),
             flushes: Vec::new(),
             consumers: Consumers::default(),
             forwarders: Forwarders::default(),
@@ -108,6 +117,7 @@ impl Node {
     pub fn deadline(&self) -> Option<Instant> {
         let deadlines = [
             self.producer.deadline(),
+            self.commits.machine.deadline(),
             self.consumers.deadline(),
             self.forwarders.deadline(),
             self.maintenance.deadline(),
@@ -117,6 +127,7 @@ impl Node {
 
     fn tick(&mut self) {
         self.producer.tick(self.now);
+        self.commits.machine.tick(self.now);
         self.consumers.tick(self.now);
         self.tick_forwarders();
         self.maintain();
@@ -161,6 +172,10 @@ impl Node {
             Some(Pending::Topic(name)) => self.topic_resolved(&name, result),
             Some(Pending::Learn(name)) => self.learned(&name, result),
             Some(Pending::Append) => self.appended(result),
+            Some(Pending::InitTransactions { call, transactional_id }) => {
+                self.transactions_initialised(call, transactional_id, result);
+            }
+            Some(Pending::CommitTransaction(op)) => self.transaction_committed(&op, result),
             Some(Pending::Sync(calls)) => self.synced(&calls, &result),
             Some(Pending::Consumer(id, step)) => self.consumer_stored(id, step, result),
             Some(Pending::Forwarder(id, step)) => self.forwarder_stored(id, step, result),
@@ -184,6 +199,7 @@ impl Node {
     /// Moves what the machines want done into the node's own outputs.
     fn drain(&mut self) {
         self.drain_producer();
+        self.drain_commits();
         self.drain_consumers();
         self.drain_forwarders();
         self.end_flushes();

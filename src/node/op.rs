@@ -2,10 +2,11 @@ use std::rc::Rc;
 
 use crate::base::Error;
 use crate::client::forwarder::{ForwarderOp, ListDelivered};
+use crate::client::transaction::CommitTransaction;
 use crate::group::{CommitOffsets, FetchOffsets};
 use crate::log::ops::{
     AlterConfigs, Append, ClaimSink, CreatePartitions, CreateTopic, DeleteTopic, DescribeTopic, Fetch,
-    GrowTopic, ListBounds, ListOffsets, ListTopics, Measure, Sync, Trim,
+    GrowTopic, InitProducerId, ListBounds, ListOffsets, ListTopics, Measure, Sync, Trim,
 };
 use crate::log::{Applied, Op, Plan, Rows};
 
@@ -52,6 +53,8 @@ any_op! {
     ListTopics(ListTopics),
     DeleteTopic(DeleteTopic),
     Append(Rc<Append>),
+    InitProducerId(InitProducerId),
+    CommitTransaction(Rc<CommitTransaction>),
     Fetch(Fetch),
     ListBounds(ListBounds),
     ListOffsets(ListOffsets),

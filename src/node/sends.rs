@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use super::want::{PendingSend, Want};
 use super::{Acks, Answer, AnyReply, Message, Node, Output, Pending};
-use crate::base::{Code, Error, TopicPartition};
+use crate::base::{Code, Error, Offset, TopicPartition};
 use crate::client::producer::{self, CallId};
 use crate::log::ops::{ListBounds, Sync};
 use crate::log::{Durability, TopicRow};
@@ -92,9 +92,13 @@ impl Node {
                 producer::Output::Changed(topic) => self.forget_topic(topic),
             }
         }
-        if ends.is_empty() {
-            return;
+        if !ends.is_empty() {
+            self.tell_ends(ends);
         }
+    }
+
+    /// Partitions end there now: tells everybody who reads them.
+    pub(super) fn tell_ends(&mut self, ends: Vec<(TopicPartition, Offset)>) {
         for (tp, end) in &ends {
             self.consumers.appended(*tp, *end);
             self.forwarders.appended(self.now, *tp, *end);

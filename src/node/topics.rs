@@ -123,6 +123,7 @@ impl Node {
             Want::AlterConfigs { call, config, validate_only } => {
                 self.alter_configs(call, name, &row, config, validate_only);
             }
+            Want::Transaction { call, .. } => self.transaction_topic(call, name, row),
             Want::Join { consumer, .. } => self.join_topic(consumer, name, &row),
             Want::Forward(id) => self.forward_topic(id, name, row),
         }
@@ -137,6 +138,7 @@ impl Node {
             | Want::OffsetAt { call, .. }
             | Want::AlterConfigs { call, .. }
             | Want::Trim { call, .. } => self.done(call, Err(error.clone())),
+            Want::Transaction { call, .. } => self.transaction_refused(call, error),
             Want::Join { consumer, .. } => self.join_failed(consumer, error),
             Want::Forward(id) => self.forward_failed(id, error),
         }

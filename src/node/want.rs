@@ -11,6 +11,7 @@ pub(super) enum Want {
     OffsetAt { call: CallId, partition: i32, timestamp: i64 },
     Trim { call: CallId, partition: i32, before: Option<i64> },
     AlterConfigs { call: CallId, config: TopicConfig, validate_only: bool },
+    Transaction { call: CallId, create: bool },
     Join { consumer: ConsumerId, create: bool },
     Forward(ForwarderId),
 }
@@ -20,7 +21,9 @@ impl Want {
     pub(super) fn create(&self) -> bool {
         match self {
             Self::Send(send) => send.create,
-            Self::Describe { create, .. } | Self::Join { create, .. } => *create,
+            Self::Describe { create, .. } | Self::Transaction { create, .. } | Self::Join { create, .. } => {
+                *create
+            }
             Self::Forward(_) => true,
             Self::Bounds(_)
             | Self::Committed { .. }

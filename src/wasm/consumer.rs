@@ -111,7 +111,7 @@ impl Consumer {
     }
 }
 
-fn read_offset(committed: &JsValue) -> Result<Position, JsValue> {
+pub(super) fn read_offset(committed: &JsValue) -> Result<Position, JsValue> {
     let offset = text_of(committed, "offset")?;
     let offset = offset.parse().map_err(|_| {
         let message = format!("Invalid offset, expected a long received {offset}");

@@ -15,3 +15,5 @@ mod node;
 mod page;
 mod panic;
 mod records;
+#[cfg(feature = "page")]
+mod transaction;

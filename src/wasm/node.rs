@@ -10,6 +10,7 @@ use super::error;
 use super::fields::{array, flag, integer_of, list, object, text_of};
 use super::host::Host;
 use super::page::{Page, PageDriver, ask, nothing, unexpected};
+use super::transaction;
 use crate::base::{Error, TopicConfig};
 use crate::client::producer::Sent;
 use crate::log::TopicRow;
@@ -187,6 +188,24 @@ impl Node {
             }
             Ok(answers.into())
         })
+    }
+
+    /// Begins a new epoch of a `transactional.id`, which fences an older producer of it.
+    #[wasm_bindgen(js_name = initTransactions)]
+    pub fn init_transactions(&self, transactional_id: String) -> Promise {
+        self.ask(Call::InitTransactions(transactional_id), |answer| match answer {
+            Answer::Producer(id, epoch) => {
+                Ok(object(&[("producerId", BigInt::from(id).into()), ("epoch", epoch.into())]).into())
+            }
+            _ => Err(unexpected()),
+        })
+    }
+
+    /// Commits a transaction: the framed records of its `sends` and its `offsets` are stored together, or nothing is.
+    #[wasm_bindgen(js_name = commitTransaction)]
+    pub fn commit_transaction(&self, transaction: JsValue) -> Result<Promise, JsValue> {
+        let transaction = transaction::read(&transaction)?;
+        Ok(self.ask(Call::CommitTransaction(Box::new(transaction)), nothing))
     }
 
     /// Resolves when everything that was sent before survives a power cut.

@@ -7,8 +7,9 @@ use crate::log::batch::{Attributes, BatchBuilder, BatchOptions, TimestampType};
 use crate::log::ops::{AppendEntry, Appended, Expected};
 
 /// What waits for one partition, and what is believed of its end.
-pub(super) struct Lane {
+pub struct Lane {
     id: ProducerId,
+    epoch: i16,
     sequence: Sequence,
     end: Option<Expected>,
     /// The partition's generation as last seen.
@@ -64,16 +65,33 @@ impl Lane {
     const BATCH_BYTES: usize = 256 << 10;
 
     pub(super) fn new(id: ProducerId, end: Expected) -> Self {
+        let lane = Self::of_transaction(id, 0, 0);
+        Self { end: Some(end), generation: end.generation, floor: end.next, ..lane }
+    }
+
+    /// What a transaction has for one partition: it is appended where the partition ends at its commit.
+    pub(crate) fn of_transaction(id: ProducerId, epoch: i16, sequence: Sequence) -> Self {
         Self {
             id,
-            sequence: 0,
-            end: Some(end),
-            generation: end.generation,
-            floor: end.next,
+            epoch,
+            sequence,
+            end: None,
+            generation: 0,
+            floor: 0,
             waiting: VecDeque::new(),
             in_flight: None,
             last_size: 0,
         }
+    }
+
+    /// Takes a record of a transaction.
+    pub(crate) fn buffer(&mut self, frame: &Frame<'_>, append_time: Option<Timestamp>) {
+        self.push(0, frame, Durability::Strict, append_time);
+    }
+
+    /// The batches of a transaction, and what comes after their last sequence.
+    pub(crate) fn into_batches(self) -> (Vec<Vec<u8>>, Sequence) {
+        (self.waiting.into_iter().map(|batch| batch.builder.finish()).collect(), self.sequence)
     }
 
     /// Takes a record; true if this is the call's first one in its batch. Where the topic says so, the record is given
@@ -113,7 +131,7 @@ impl Lane {
             attributes: Attributes(0).with_timestamp_type(kind),
             max_timestamp: stamped.then_some(append_time),
             producer_id: self.id,
-            producer_epoch: 0,
+            producer_epoch: self.epoch,
             base_sequence: self.sequence,
             partition_leader_epoch: 0,
             ..BatchOptions::default()

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 pub use frames::{Frame, Frames};
-use lane::Lane;
+pub(super) use lane::Lane;
 
 use crate::base::{
     Code, Error, Instant, Map, Now, Offset, ProducerId, Random, Timestamp, TopicId, TopicPartition,
@@ -121,23 +121,43 @@ impl Producer {
         frames: &[u8],
         durability: Durability,
     ) -> Result<(), Error> {
-        check(topic, frames)?;
         let queued: usize = self.lanes.values().map(Lane::bytes).sum();
         if queued > 0 && queued + frames.len() > Self::QUEUE_BYTES_MAX {
             let message = "64 MiB of records wait for storage already: wait for earlier sends to resolve";
             return Err(Error::new(Code::QueueFull, message));
         }
-        let append_time = topic.config.log_append_time().then_some(now.timestamp);
-        let mut batches_open = 0;
-        for frame in Frames::new(frames) {
-            let frame = frame?;
-            let tp = TopicPartition { topic: topic.id, partition: self.partition(topic, &frame) };
-            let lane = self.lanes.get_mut(&tp).ok_or_else(|| unknown_partition(tp.partition))?;
-            batches_open += usize::from(lane.push(call, &frame, durability, append_time));
+        let mut lanes = core::mem::take(&mut self.lanes);
+        let (mut batches_open, mut strayed) = (0, None);
+        let placed = self.place(now, topic, frames, |tp, frame, append_time| match lanes.get_mut(&tp) {
+            Some(lane) => batches_open += usize::from(lane.push(call, frame, durability, append_time)),
+            None => strayed = Some(tp.partition),
+        });
+        self.lanes = lanes;
+        placed?;
+        if let Some(partition) = strayed {
+            return Err(unknown_partition(partition));
         }
         let progress = Progress { batches_open, sent: Vec::new(), failed: None };
         self.calls.insert(call, progress);
         self.settle(call);
+        Ok(())
+    }
+
+    /// Finds the partition and the append time of each record of a call; all of them, or none.
+    pub(super) fn place(
+        &mut self,
+        now: Now,
+        topic: &TopicRow,
+        frames: &[u8],
+        mut put: impl FnMut(TopicPartition, &Frame<'_>, Option<Timestamp>),
+    ) -> Result<(), Error> {
+        check(topic, frames)?;
+        let append_time = topic.config.log_append_time().then_some(now.timestamp);
+        for frame in Frames::new(frames) {
+            let frame = frame?;
+            let partition = self.partition(topic, &frame);
+            put(TopicPartition { topic: topic.id, partition }, &frame, append_time);
+        }
         Ok(())
     }
 
@@ -186,8 +206,10 @@ impl Producer {
                 }
             }
             Err(error) if error.code() == Code::StorageConflict => self.put_back(&append, false),
-            Err(error) if error.retriable() && self.attempts < Self::ATTEMPTS_MAX => {
-                self.attempts += 1;
+            Err(error)
+                if error.retriable() && (self.attempts < Self::ATTEMPTS_MAX || unknown(&append, &error)) =>
+            {
+                self.attempts = self.attempts.saturating_add(1);
                 let wait = Backoff::STORAGE.delay(self.attempts, &mut self.random);
                 self.retry_at = Some(now.instant + wait);
                 self.put_back(&append, error.code() == Code::StorageUnknownOutcome);
@@ -282,6 +304,14 @@ impl Producer {
         self.lanes.retain(|tp, lane| tp.topic != topic || lane.bytes() > 0);
         self.lanes.iter_mut().filter(|(tp, _)| tp.topic == topic).for_each(|(_, lane)| lane.forget());
     }
+}
+
+/// True where some of it may be stored without anybody having heard of it: then it is tried again until that is known.
+/// With the quota used up the rows were read, and the records were not among them.
+fn unknown(append: &Append, error: &Error) -> bool {
+    error.code() == Code::StorageUnknownOutcome
+        || error.code() != Code::StorageQuotaExceeded
+            && append.entries.iter().any(|entry| entry.attempted_from.is_some())
 }
 
 /// Whether a topic takes all the records of a call.

@@ -3,6 +3,7 @@
 mod alter;
 mod append;
 mod fetch;
+mod init_producer;
 mod list_offsets;
 mod sync;
 mod topics;
@@ -11,6 +12,7 @@ mod trim;
 pub use alter::{AlterConfigs, CreatePartitions};
 pub use append::{Append, AppendEntry, Appended, Expected};
 pub use fetch::{Fetch, Fetched};
+pub use init_producer::{InitProducerId, TransactionalRow, producer_state_key};
 pub use list_offsets::{Bounds, ListBounds, ListOffsets, ListedOffset, OffsetSpec};
 pub use sync::Sync;
 pub use topics::{ClaimSink, CreateTopic, Created, DeleteTopic, DescribeTopic, GrowTopic, ListTopics};
