@@ -19,7 +19,7 @@ use std::rc::Rc;
 pub use call::{Acks, Answer, Call, Command, Event, ForwardOptions, Input, Output, PageEvent, Position};
 pub use message::Message;
 pub use op::{AnyOp, AnyReply};
-pub use transactions::Transaction;
+pub use transactions::{Consumed, Transaction};
 
 use crate::base::{Error, Instant, Map, Now, ProducerId, Random};
 use crate::client::producer::{CallId, Producer};

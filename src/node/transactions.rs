@@ -21,8 +21,18 @@ pub struct Transaction {
     pub create: bool,
     /// Records by topic, framed; see [`crate::client::producer::Frame`].
     pub sends: Vec<(String, Vec<u8>)>,
-    /// What was consumed: group, the member that consumed it with its epoch, where the group goes on.
-    pub offsets: Vec<(String, Option<(String, i32)>, Position)>,
+    /// What was consumed.
+    pub offsets: Vec<Consumed>,
+}
+
+/// Where a group goes on after a transaction.
+pub struct Consumed {
+    /// The group.
+    pub group: String,
+    /// The member that consumed it, and its epoch; without one the group must have no members.
+    pub member: Option<(String, i32)>,
+    /// The offset.
+    pub position: Position,
 }
 
 /// Commits that wait for their topics, and those under way.
@@ -73,8 +83,8 @@ impl Node {
     /// Commits as soon as every topic of the transaction is known.
     pub(super) fn commit_transaction(&mut self, call: CallId, transaction: Transaction) {
         let mut names: Map<String, bool> = Map::new();
-        for (_, _, (topic, ..)) in &transaction.offsets {
-            names.insert(topic.clone(), false);
+        for consumed in &transaction.offsets {
+            names.insert(consumed.position.0.clone(), false);
         }
         for (topic, _) in &transaction.sends {
             names.insert(topic.clone(), transaction.create);
@@ -120,7 +130,8 @@ impl Node {
     ) -> Result<(), Error> {
         let Transaction { transactional_id, producer_id, epoch, sends, offsets, .. } = transaction;
         let mut groups: Vec<CommitOffsets> = Vec::new();
-        for (group, _, (topic, partition, offset, metadata)) in offsets {
+        for Consumed { group, position, .. } in offsets {
+            let (topic, partition, offset, metadata) = position;
             let row = topics.get(&topic).filter(|row| (0..row.partitions).contains(&partition));
             let topic = row.ok_or_else(|| unknown_partition(partition))?.id;
             let committed = CommittedOffset { offset, metadata, at: self.now.timestamp };

@@ -4,7 +4,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use super::consumer::read_offset;
 use super::fields::{flag, get, integer_of, list, text, text_of};
 use crate::base::ProducerId;
-use crate::node::Transaction;
+use crate::node::{Consumed, Transaction};
 
 /// A transaction as JavaScript gathered it: `transactionalId`, `producerId` (a bigint), `epoch`, `create`, `sends` (`topic`, `frames`) and `offsets`
 /// (`groupId`, `memberId` with `memberEpoch` or neither, and where the group goes on).
@@ -19,7 +19,7 @@ pub(super) fn read(given: &JsValue) -> Result<Transaction, JsValue> {
             Some(id) => Some((id, integer_of(&offset, "memberEpoch")?)),
             None => None,
         };
-        Ok((text_of(&offset, "groupId")?, member, read_offset(&offset)?))
+        Ok(Consumed { group: text_of(&offset, "groupId")?, member, position: read_offset(&offset)? })
     });
     let producer_id: Result<ProducerId, _> = get(given, "producerId").try_into();
     Ok(Transaction {
