@@ -1,4 +1,4 @@
-use super::{AnyOp, AnyReply, ConsumerId, ForwarderId, LockId, Message, Ticket, Transaction};
+use super::{AnyOp, AnyReply, ConsumerId, ForwarderId, LockId, Message, Ticket};
 use crate::base::{Code, Error, Offset, ProducerId, TopicConfig};
 use crate::client::consumer::{Records, Reset};
 use crate::client::forwarder::{Delivery, WireBatch};
@@ -193,6 +193,32 @@ pub enum Call {
     Forward(ForwarderId, ForwardOptions),
     /// Stop forwarding.
     StopForward(ForwarderId),
+}
+
+/// What a transaction has gathered until its commit.
+pub struct Transaction {
+    /// The `transactional.id`.
+    pub transactional_id: String,
+    /// Whom [`Call::InitTransactions`] answered.
+    pub producer_id: ProducerId,
+    /// In which epoch.
+    pub epoch: i16,
+    /// Create topics that do not exist.
+    pub create: bool,
+    /// Records by topic, framed; see [`crate::client::producer::Frame`].
+    pub sends: Vec<(String, Vec<u8>)>,
+    /// What was consumed.
+    pub offsets: Vec<Consumed>,
+}
+
+/// Where a group goes on after a transaction.
+pub struct Consumed {
+    /// The group.
+    pub group: String,
+    /// The member that consumed it, and its epoch; without one the group must have no members.
+    pub member: Option<(String, i32)>,
+    /// The offset.
+    pub position: Position,
 }
 
 /// How a topic is forwarded.

@@ -16,10 +16,12 @@ mod want;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-pub use call::{Acks, Answer, Call, Command, Event, ForwardOptions, Input, Output, PageEvent, Position};
+pub use call::{
+    Acks, Answer, Call, Command, Consumed, Event, ForwardOptions, Input, Output, PageEvent, Position,
+    Transaction,
+};
 pub use message::Message;
 pub use op::{AnyOp, AnyReply};
-pub use transactions::{Consumed, Transaction};
 
 use crate::base::{Error, Instant, Map, Now, ProducerId, Random};
 use crate::client::producer::{CallId, Producer};

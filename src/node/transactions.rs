@@ -1,39 +1,13 @@
 use std::rc::Rc;
 
 use super::want::Want;
-use super::{Answer, AnyReply, Node, Pending, Position};
+use super::{Answer, AnyReply, Consumed, Node, Pending, Transaction};
 use crate::base::{Code, Error, Map, ProducerId, TopicPartition};
 use crate::client::producer::CallId;
 use crate::client::transaction::{self, Buffered, CommitTransaction, Transactions};
 use crate::group::{CommitOffsets, CommittedOffset, OffsetCommit};
 use crate::log::ops::{InitProducerId, TransactionalRow};
 use crate::log::{TopicRow, unknown_partition};
-
-/// What a transaction has gathered until its commit.
-pub struct Transaction {
-    /// The `transactional.id`.
-    pub transactional_id: String,
-    /// Whom [`super::Call::InitTransactions`] answered.
-    pub producer_id: ProducerId,
-    /// In which epoch.
-    pub epoch: i16,
-    /// Create topics that do not exist.
-    pub create: bool,
-    /// Records by topic, framed; see [`crate::client::producer::Frame`].
-    pub sends: Vec<(String, Vec<u8>)>,
-    /// What was consumed.
-    pub offsets: Vec<Consumed>,
-}
-
-/// Where a group goes on after a transaction.
-pub struct Consumed {
-    /// The group.
-    pub group: String,
-    /// The member that consumed it, and its epoch; without one the group must have no members.
-    pub member: Option<(String, i32)>,
-    /// The offset.
-    pub position: Position,
-}
 
 /// Commits that wait for their topics, and those under way.
 pub(super) struct Commits {
