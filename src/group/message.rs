@@ -54,6 +54,8 @@ pub struct Client {
     pub prefer_visible: bool,
     /// The node that hosts the member.
     pub node: u64,
+    /// What its custom assignor wants others of its kind to know.
+    pub metadata: Vec<u8>,
 }
 
 /// The epoch of a member that joins.
@@ -74,13 +76,15 @@ impl Client {
         wire::write_text(writer, &self.url);
         writer.u8(u8::from(self.visible) | u8::from(self.prefer_visible) << 1);
         writer.i64(self.node.cast_signed());
+        writer.nullable(Some(&self.metadata));
     }
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
         let (id, url) = (wire::read_text(reader)?, wire::read_text(reader)?);
         let flags = reader.u8()?;
         let node = reader.i64()?.cast_unsigned();
-        Ok(Self { id, url, visible: flags & 1 != 0, prefer_visible: flags & 2 != 0, node })
+        let metadata = reader.nullable()?.unwrap_or_default().to_vec();
+        Ok(Self { id, url, visible: flags & 1 != 0, prefer_visible: flags & 2 != 0, node, metadata })
     }
 }
 

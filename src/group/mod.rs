@@ -1,10 +1,22 @@
 //! F2, groups: what consumers of one group share.
 
+pub mod assignor;
+mod coordinator;
 mod message;
 mod offsets;
+mod ops;
 mod partitions;
+mod reconcile;
+mod row;
+mod state;
 mod wire;
 
+pub use assignor::{Assigned, Assignors, Spec, SpecMember};
+pub use coordinator::{Coordinator, Fired, GroupConfig, Metadata, Outcome, Timer};
 pub use message::{Client, HeartbeatRequest, HeartbeatResponse, JOIN_EPOCH, LEAVE_EPOCH, STATIC_LEAVE_EPOCH};
-pub use offsets::{CommitOffsets, CommittedOffset, FetchOffsets, OffsetCommit};
+pub use offsets::{CommitOffsets, CommittedOffset, FORWARDER_GROUP, FetchOffsets, OffsetCommit, SetOffsets};
+pub use ops::{ClaimGroup, DeleteGroup, DescribeGroup, ListGroups, WriteGroup};
 pub use partitions::Partitions;
+pub use reconcile::reconcile;
+pub use row::{Committer, GroupRow};
+pub use state::{CurrentAssignment, GroupMember, GroupState, MemberMetadata, MemberState, Record};

@@ -1,13 +1,25 @@
+use super::row::{Committer, GroupRow};
 use crate::base::{Code, Error, Offset, Reader, Timestamp, TopicPartition, Writer};
-use crate::log::{Applied, Durability, Key, Op, Plan, Rows, Scan, Store, Write, partition_key};
+use crate::log::{Applied, Durability, Key, Op, Plan, Rows, Scan, Store, Write, partition_key, prefix_range};
 
-/// The key of a group's offset: the group's name, its length first, then the partition.
-fn offset_key(group: &str, tp: TopicPartition) -> Key {
+/// The group that forwarders form. Where it goes on is said by its deliveries, not by offsets.
+pub const FORWARDER_GROUP: &str = "__forwarder";
+
+/// The beginning of the keys of a group's offsets: the group's name, its length first.
+fn offset_prefix(group: &str) -> Key {
     let mut writer = Writer::new();
     writer.i32(group.len() as i32);
     writer.bytes(group.as_bytes());
-    writer.bytes(&partition_key(tp));
     writer.finish()
+}
+
+fn offset_key(group: &str, tp: TopicPartition) -> Key {
+    [offset_prefix(group), partition_key(tp)].concat()
+}
+
+/// The keys of all offsets of a group.
+pub fn offset_range(group: &str) -> (Key, Key) {
+    prefix_range(&offset_prefix(group))
 }
 
 /// Where a group goes on in a partition.
@@ -63,13 +75,41 @@ pub struct OffsetCommit {
     pub committed: CommittedOffset,
 }
 
-/// Stores where a group goes on.
+/// Stores where a group goes on. A member may commit what it owns; without a member, the group must have none.
 #[derive(Clone, Debug)]
 pub struct CommitOffsets {
     /// The group.
     pub group: String,
-    /// The partitions. One that does not exist is refused with all the others.
+    /// Who commits; `None` is nobody of the group.
+    pub member: Option<Committer>,
+    /// The partitions. One that does not exist, or is not the member's, is refused with all the others.
     pub offsets: Vec<OffsetCommit>,
+}
+
+impl CommitOffsets {
+    /// `offset.metadata.max.bytes`.
+    pub const METADATA_BYTES_MAX: usize = 4096;
+
+    fn writes(&self, rows: &Rows) -> Result<Vec<Write>, Error> {
+        let mut writes = Vec::with_capacity(self.offsets.len() + 1);
+        for (index, commit) in self.offsets.iter().enumerate() {
+            if rows.value(index + 1).is_none() {
+                return Err(crate::log::unknown_partition(commit.tp.partition));
+            }
+            let length = commit.committed.metadata.as_ref().map_or(0, String::len);
+            if length > Self::METADATA_BYTES_MAX {
+                let message = format!("metadata of {length} bytes: a committed offset takes up to 4096");
+                return Err(Error::new(Code::OffsetMetadataTooLarge, message));
+            }
+            let key = offset_key(&self.group, commit.tp);
+            writes.push(Write::Put(Store::Offsets, key, commit.committed.encode()));
+        }
+        if rows.value(0).is_none() {
+            let row = GroupRow::default().encode();
+            writes.push(Write::Put(Store::Groups, self.group.as_bytes().to_vec(), row));
+        }
+        Ok(writes)
+    }
 }
 
 impl Op for CommitOffsets {
@@ -77,19 +117,43 @@ impl Op for CommitOffsets {
 
     fn plan(&self) -> Plan {
         let scan = |commit: &OffsetCommit| Scan::Get(Store::Partitions, partition_key(commit.tp));
-        Plan::write(self.offsets.iter().map(scan).collect(), vec![Store::Offsets], Durability::Relaxed)
+        let scans = core::iter::once(GroupRow::scan(&self.group)).chain(self.offsets.iter().map(scan));
+        Plan::write(scans.collect(), vec![Store::Groups, Store::Offsets], Durability::Relaxed)
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<()>, Error> {
-        let mut writes = Vec::with_capacity(self.offsets.len());
-        for (index, commit) in self.offsets.iter().enumerate() {
-            if rows.value(index).is_none() {
-                return Err(crate::log::unknown_partition(commit.tp.partition));
-            }
-            let key = offset_key(&self.group, commit.tp);
-            writes.push(Write::Put(Store::Offsets, key, commit.committed.encode()));
+        let partitions = self.offsets.iter().map(|commit| commit.tp);
+        GroupRow::check_commit(rows.value(0), &self.group, self.member.as_ref(), partitions)?;
+        Ok(Applied { writes: self.writes(rows)?, reply: () })
+    }
+}
+
+/// Sets where a group goes on that has no members: the same as a commit of nobody, with an error that says so.
+#[derive(Clone, Debug)]
+pub struct SetOffsets(pub CommitOffsets);
+
+impl Op for SetOffsets {
+    type Reply = ();
+
+    fn plan(&self) -> Plan {
+        self.0.plan()
+    }
+
+    fn apply(&self, rows: &Rows) -> Result<Applied<()>, Error> {
+        let group = &self.0.group;
+        if group == FORWARDER_GROUP {
+            let message = "the forwarder goes on where it has delivered to: its offsets cannot be set";
+            return Err(Error::new(Code::InvalidRequest, message));
         }
-        Ok(Applied { writes, reply: () })
+        let row = rows.value(0).map(GroupRow::decode).transpose()?.unwrap_or_default();
+        if !row.state.members.is_empty() {
+            let message = format!(
+                "group {group} has members: its offsets can be set once they are stopped; it is {} now",
+                row.state.name()
+            );
+            return Err(Error::new(Code::NonEmptyGroup, message));
+        }
+        Ok(Applied { writes: self.0.writes(rows)?, reply: () })
     }
 }
 
@@ -98,6 +162,8 @@ impl Op for CommitOffsets {
 pub struct FetchOffsets {
     /// The group.
     pub group: String,
+    /// The member that asks; `None` is anybody.
+    pub member: Option<Committer>,
     /// The partitions.
     pub partitions: Vec<TopicPartition>,
 }
@@ -108,12 +174,16 @@ impl Op for FetchOffsets {
 
     fn plan(&self) -> Plan {
         let scan = |tp: &TopicPartition| Scan::Get(Store::Offsets, offset_key(&self.group, *tp));
-        Plan::read(self.partitions.iter().map(scan).collect())
+        let row = self.member.iter().map(|_| GroupRow::scan(&self.group));
+        Plan::read(self.partitions.iter().map(scan).chain(row).collect())
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Self::Reply>, Error> {
-        let offsets = (0..self.partitions.len())
-            .map(|index| rows.value(index).map(CommittedOffset::decode).transpose());
+        let count = self.partitions.len();
+        if let Some(member) = &self.member {
+            GroupRow::check_fetch(rows.value(count), &self.group, member)?;
+        }
+        let offsets = (0..count).map(|index| rows.value(index).map(CommittedOffset::decode).transpose());
         Ok(Applied::reply(offsets.collect::<Result<_, Error>>()?))
     }
 }

@@ -141,7 +141,7 @@ impl Node {
         if group == FORWARDER_GROUP {
             self.store(ListDelivered { partitions }.into(), Pending::Admin(call));
         } else {
-            self.store(FetchOffsets { group, partitions }.into(), Pending::Admin(call));
+            self.store(FetchOffsets { group, member: None, partitions }.into(), Pending::Admin(call));
         }
     }
 

@@ -235,8 +235,11 @@ impl Node {
         let commit = match offsets {
             None => member.consumer.commit_handled(now),
             Some(offsets) => {
-                let mut commit =
-                    CommitOffsets { group: member.consumer.group().to_string(), offsets: Vec::new() };
+                let mut commit = CommitOffsets {
+                    group: member.consumer.group().to_string(),
+                    member: None,
+                    offsets: Vec::new(),
+                };
                 for (topic, partition, offset, metadata) in offsets {
                     let Some(tp) = member.consumer.partition(&topic, partition) else {
                         let message =

@@ -112,7 +112,7 @@ impl Node {
             let commit = OffsetCommit { tp: TopicPartition { topic, partition }, committed };
             match groups.iter_mut().find(|known| known.group == group) {
                 Some(known) => known.offsets.push(commit),
-                None => groups.push(CommitOffsets { group, offsets: vec![commit] }),
+                None => groups.push(CommitOffsets { group, member: None, offsets: vec![commit] }),
             }
         }
         let buffered: Vec<Buffered> = sends

@@ -97,11 +97,11 @@ impl Writer {
 
 fn consumed(tp: TopicPartition, offset: Offset) -> CommitOffsets {
     let committed = CommittedOffset { offset, metadata: None, at: 0 };
-    CommitOffsets { group: "workers".into(), offsets: vec![OffsetCommit { tp, committed }] }
+    CommitOffsets { group: "workers".into(), member: None, offsets: vec![OffsetCommit { tp, committed }] }
 }
 
 fn committed(table: &mut Table, tp: TopicPartition) -> Option<Offset> {
-    let fetch = FetchOffsets { group: "workers".into(), partitions: vec![tp] };
+    let fetch = FetchOffsets { group: "workers".into(), member: None, partitions: vec![tp] };
     table.run(&fetch).unwrap().remove(0).map(|found| found.offset)
 }
 

@@ -99,8 +99,11 @@ impl Consumer {
         if partitions.is_empty() {
             self.outputs.push_back(Output::Ready);
         } else {
-            self.outputs
-                .push_back(Output::FetchOffsets(FetchOffsets { group: self.group.clone(), partitions }));
+            self.outputs.push_back(Output::FetchOffsets(FetchOffsets {
+                group: self.group.clone(),
+                member: None,
+                partitions,
+            }));
         }
     }
 
@@ -247,7 +250,7 @@ impl Consumer {
                 offsets.push(OffsetCommit { tp: *tp, committed });
             }
         }
-        (!offsets.is_empty()).then(|| CommitOffsets { group: self.group.clone(), offsets })
+        (!offsets.is_empty()).then(|| CommitOffsets { group: self.group.clone(), member: None, offsets })
     }
 
     /// A commit has failed: the next one stores these again.

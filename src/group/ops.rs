@@ -1,0 +1,147 @@
+//! The operations on rows of groups. A coordinator that another one has followed is refused by the row, whatever it
+//! believes.
+
+use std::rc::Rc;
+
+use super::GroupState;
+use super::offsets::offset_range;
+use super::row::{self, GroupRow};
+use crate::base::{Code, Error};
+use crate::log::{Applied, Durability, Op, Plan, Rows, Scan, Store, Write};
+
+fn put(group: &str, bytes: Vec<u8>) -> Write {
+    Write::Put(Store::Groups, group.as_bytes().to_vec(), bytes)
+}
+
+fn not_found(group: &str) -> Error {
+    Error::new(Code::GroupIdNotFound, format!("there is no group {group}"))
+}
+
+/// Makes a node the coordinator of a group, under an epoch that is greater than any before.
+#[derive(Clone, Debug)]
+pub struct ClaimGroup {
+    /// The group.
+    pub group: String,
+    /// The node.
+    pub node: u64,
+}
+
+impl Op for ClaimGroup {
+    /// The row as it is now.
+    type Reply = GroupRow;
+
+    fn plan(&self) -> Plan {
+        Plan::write(vec![GroupRow::scan(&self.group)], vec![Store::Groups], Durability::Relaxed)
+    }
+
+    fn apply(&self, rows: &Rows) -> Result<Applied<GroupRow>, Error> {
+        let mut row = rows.value(0).map(GroupRow::decode).transpose()?.unwrap_or_default();
+        row.coordinator_epoch += 1;
+        row.node = self.node;
+        Ok(Applied { writes: vec![put(&self.group, row.encode())], reply: row })
+    }
+}
+
+/// Stores what the coordinator of this very epoch has decided.
+#[derive(Clone, Debug)]
+pub struct WriteGroup {
+    /// The group.
+    pub group: String,
+    /// The coordinator's node.
+    pub node: u64,
+    /// Its epoch.
+    pub coordinator_epoch: i32,
+    /// The group.
+    pub state: Rc<GroupState>,
+}
+
+impl Op for WriteGroup {
+    type Reply = ();
+
+    fn plan(&self) -> Plan {
+        Plan::write(vec![GroupRow::scan(&self.group)], vec![Store::Groups], Durability::Relaxed)
+    }
+
+    fn apply(&self, rows: &Rows) -> Result<Applied<()>, Error> {
+        let row = rows.value(0).map(GroupRow::decode).transpose()?.unwrap_or_default();
+        // An epoch may come again after the group was deleted; the node does not.
+        if (row.coordinator_epoch, row.node) != (self.coordinator_epoch, self.node) {
+            let message = format!("another node coordinates group {} by now: ask that one", self.group);
+            return Err(Error::new(Code::NotCoordinator, message));
+        }
+        let bytes = row::encode(self.coordinator_epoch, self.node, &self.state);
+        Ok(Applied { writes: vec![put(&self.group, bytes)], reply: () })
+    }
+}
+
+/// Deletes a group that has no members, and its offsets.
+#[derive(Clone, Debug)]
+pub struct DeleteGroup {
+    /// The group.
+    pub group: String,
+}
+
+impl Op for DeleteGroup {
+    type Reply = ();
+
+    fn plan(&self) -> Plan {
+        let writes = vec![Store::Groups, Store::Offsets];
+        Plan::write(vec![GroupRow::scan(&self.group)], writes, Durability::Relaxed)
+    }
+
+    fn apply(&self, rows: &Rows) -> Result<Applied<()>, Error> {
+        let row = rows.value(0).ok_or_else(|| not_found(&self.group))?;
+        // A row that cannot be read has no members that could be kept from anything.
+        if GroupRow::decode(row).is_ok_and(|row| !row.state.members.is_empty()) {
+            let message = format!("group {} has members: stop them, then delete it", self.group);
+            return Err(Error::new(Code::NonEmptyGroup, message));
+        }
+        let (from, to) = offset_range(&self.group);
+        let writes = vec![
+            Write::Delete(Store::Groups, self.group.as_bytes().to_vec()),
+            Write::DeleteRange(Store::Offsets, from, to),
+        ];
+        Ok(Applied { writes, reply: () })
+    }
+}
+
+/// Reads all groups.
+#[derive(Clone, Debug)]
+pub struct ListGroups;
+
+impl Op for ListGroups {
+    /// The groups by name, in the order of their bytes. One that cannot be read is left out.
+    type Reply = Vec<(String, GroupRow)>;
+
+    fn plan(&self) -> Plan {
+        let (from, to) = (Vec::new(), vec![u8::MAX]);
+        Plan::read(vec![Scan::Range { store: Store::Groups, from, to, limit: usize::MAX }])
+    }
+
+    fn apply(&self, rows: &Rows) -> Result<Applied<Self::Reply>, Error> {
+        let group = |(key, value): &(Vec<u8>, Vec<u8>)| {
+            Some((String::from_utf8_lossy(key).into_owned(), GroupRow::decode(value).ok()?))
+        };
+        Ok(Applied::reply(rows.all(0).iter().filter_map(group).collect()))
+    }
+}
+
+/// Reads one group.
+#[derive(Clone, Debug)]
+pub struct DescribeGroup {
+    /// The group.
+    pub group: String,
+}
+
+impl Op for DescribeGroup {
+    /// The group, if there is one.
+    type Reply = Option<GroupRow>;
+
+    fn plan(&self) -> Plan {
+        Plan::read(vec![GroupRow::scan(&self.group)])
+    }
+
+    fn apply(&self, rows: &Rows) -> Result<Applied<Self::Reply>, Error> {
+        Ok(Applied::reply(rows.value(0).map(GroupRow::decode).transpose()?))
+    }
+}
