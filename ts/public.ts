@@ -34,7 +34,7 @@ export type {
   TopicPartitionOffsetAndMetadata,
   TopicPartitions,
 } from './kafka/consuming.ts'
-export type { ErrorDetails, ErrorKind, UndeletedRecords } from './kafka/errors.ts'
+export type { ErrorDetails, UndeletedRecords } from './kafka/errors.ts'
 export {
   KafkaJSAggregateError,
   KafkaJSBrokerNotFound,
@@ -75,11 +75,25 @@ export { DefaultPartitioner, LegacyPartitioner, Partitioners } from './kafka/par
 export type { ProducerConfig, ProducerEvents } from './kafka/producer.ts'
 export { Producer } from './kafka/producer.ts'
 export type { RetryOptions } from './kafka/retry.ts'
+export type {
+  ReadMessage,
+  SchemaInput,
+  SchemaIssue,
+  SchemaOutput,
+  SchemaResult,
+  Serializer,
+  StandardSchema,
+  TopicOptions,
+  TypedMessage,
+  TypedPayload,
+} from './kafka/topic.ts'
+export { Topic } from './kafka/topic.ts'
 export type { Offsets, TransactionOffsets } from './kafka/transaction.ts'
 export { Transaction } from './kafka/transaction.ts'
 export type { SeekEntry } from './kafka/trim.ts'
 export * from './kafka/unthrown.ts'
 export type { MessageBytes } from './native/bytes.ts'
+export type { Bytes } from './native/frames.ts'
 export type { KafkaMessage, MessageHeaders } from './native/messages.ts'
 export { murmur2 } from './native/murmur2.ts'
 export type { WasmSource } from './native/source.ts'
@@ -88,6 +102,7 @@ export type {
   Delivery,
   DeliveryAnswer,
   DeliveryError,
+  ErrorKind,
   Sink,
   WireBatch,
 } from './native/types.ts'

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 /** The checkout. */
 export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
-const TOOLS = process.env.HEADWATER_TOOLS ?? join(homedir(), '.cache', 'headwater', 'tools')
+/** Where the tools are that this project installs for itself. */
+export const TOOLS = process.env.HEADWATER_TOOLS ?? join(homedir(), '.cache', 'headwater', 'tools')
 
 /** What commands run with: the tools that scripts/setup installed come before anything else of their name. */
 export const ENVIRONMENT = {

@@ -67,16 +67,22 @@ export interface GroupOffsets {
   partitions: { partition: number; offset: string; metadata: string | null }[]
 }
 
-const EVENTS = {
+/** Names of an admin's events. Those of the network are never emitted: there is none. */
+export interface AdminEvents {
+  readonly CONNECT: 'admin.connect'
+  readonly DISCONNECT: 'admin.disconnect'
+  readonly REQUEST: 'admin.network.request'
+  readonly REQUEST_TIMEOUT: 'admin.network.request_timeout'
+  readonly REQUEST_QUEUE_SIZE: 'admin.network.request_queue_size'
+}
+
+const EVENTS: AdminEvents = {
   CONNECT: 'admin.connect',
   DISCONNECT: 'admin.disconnect',
   REQUEST: 'admin.network.request',
   REQUEST_TIMEOUT: 'admin.network.request_timeout',
   REQUEST_QUEUE_SIZE: 'admin.network.request_queue_size',
-} as const
-
-/** Names of an admin's events. */
-export type AdminEvents = typeof EVENTS
+}
 
 /** The one node there is. */
 const NODE = 0

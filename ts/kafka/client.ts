@@ -8,13 +8,9 @@ export abstract class Client {
   /** @internal */
   protected readonly emitter: Emitter
 
-  constructor(
-    kind: 'Producer' | 'Consumer' | 'Admin',
-    logger: Logger,
-    events: Readonly<Record<string, string>>,
-  ) {
+  constructor(kind: 'Producer' | 'Consumer' | 'Admin', logger: Logger, events: object) {
     this.log = logger.namespace(kind)
-    this.emitter = new Emitter(kind.toLowerCase(), events, this.log)
+    this.emitter = new Emitter(kind.toLowerCase(), events as Record<string, string>, this.log)
   }
 
   /** Lets go of the log. */

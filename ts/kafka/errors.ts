@@ -1,9 +1,6 @@
 /** KafkaJS's errors under their names, with the `kind` that says what to do. */
 
-import type { NativeError } from '../native/types.ts'
-
-/** What the caller should do; see the README's table. */
-export type ErrorKind = NativeError['kind']
+import type { ErrorKind, NativeError } from '../native/types.ts'
 
 /** What can be said of an error beyond its message. What is left out is taken from the error that it is made of. */
 export interface ErrorDetails {

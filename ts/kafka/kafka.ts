@@ -17,6 +17,14 @@ import { release, use } from './node.ts'
 import { Producer, type ProducerConfig } from './producer.ts'
 import { type RetryOptions, retryOptions } from './retry.ts'
 import type { Connection, Shared } from './shared.ts'
+import {
+  type SchemaInput,
+  type SchemaOutput,
+  type StandardSchema,
+  Topic,
+  type TopicOptions,
+} from './topic.ts'
+import { validateTopic } from './validate.ts'
 
 /** How a {@link Kafka} is made. Everything is optional. */
 export interface KafkaConfig {
@@ -100,6 +108,18 @@ export class Kafka {
   /** Looks after topics, configurations, groups and offsets. */
   admin(_config: AdminConfig = {}): Admin {
     return new Admin(this.shared)
+  }
+
+  /** A topic whose values are checked by a schema. */
+  topic<Schema extends StandardSchema>(
+    name: string,
+    options: TopicOptions<Schema> & { schema: Schema },
+  ): Topic<SchemaInput<Schema>, SchemaOutput<Schema>>
+  /** A topic whose values have a type. */
+  topic<Value>(name: string, options?: TopicOptions<StandardSchema<unknown, Value>>): Topic<Value>
+  topic(name: string, options?: TopicOptions): Topic<unknown> {
+    validateTopic(name)
+    return new Topic(name, options)
   }
 
   /** Delivers every record of a topic to a sink, from whichever tab's turn it is. */

@@ -47,16 +47,22 @@ export interface ProducerConfig {
   interceptors?: ProducerInterceptor[]
 }
 
-const EVENTS = {
+/** Names of a producer's events. Those of the network are never emitted: there is none. */
+export interface ProducerEvents {
+  readonly CONNECT: 'producer.connect'
+  readonly DISCONNECT: 'producer.disconnect'
+  readonly REQUEST: 'producer.network.request'
+  readonly REQUEST_TIMEOUT: 'producer.network.request_timeout'
+  readonly REQUEST_QUEUE_SIZE: 'producer.network.request_queue_size'
+}
+
+const EVENTS: ProducerEvents = {
   CONNECT: 'producer.connect',
   DISCONNECT: 'producer.disconnect',
   REQUEST: 'producer.network.request',
   REQUEST_TIMEOUT: 'producer.network.request_timeout',
   REQUEST_QUEUE_SIZE: 'producer.network.request_queue_size',
-} as const
-
-/** Names of a producer's events. Those of the network are never emitted: there is none. */
-export type ProducerEvents = typeof EVENTS
+}
 
 const NONE = 0
 const ALL = -1

@@ -78,6 +78,15 @@ async function tried(
   } catch (thrown) {
     const error = fromNative(thrown)
     if (!(error instanceof KafkaJSOffsetOutOfRange)) return error
-    return new KafkaJSOffsetOutOfRange(error, { topic, partition, retriable: false })
+    const message = 'The requested offset is not within the range of offsets maintained by the server'
+    const { type = '', code = 0 } = error
+    return new KafkaJSOffsetOutOfRange(message, {
+      topic,
+      partition,
+      retriable: false,
+      type,
+      code,
+      cause: error,
+    })
   }
 }

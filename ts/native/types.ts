@@ -156,9 +156,12 @@ export interface NativeTransaction extends ProducerIdentity {
   offsets: NativeOffset[]
 }
 
+/** What the caller of something that failed should do; see the README's table. */
+export type ErrorKind = 'Closed' | 'Fenced' | 'Full' | 'Invalid' | 'Unavailable' | 'Corrupt' | 'Internal'
+
 /** What the wasm throws, and what of this folder fails in the same shape. */
 export interface NativeError extends Error {
-  kind: 'Closed' | 'Fenced' | 'Full' | 'Invalid' | 'Unavailable' | 'Corrupt' | 'Internal'
+  kind: ErrorKind
   /** Kafka's name, or ours. */
   code: string
   /** Kafka's number, or ours from 1000 on. */
