@@ -1,3 +1,4 @@
+import type { ProducerIdentity } from '../native/types.ts'
 import { Client } from './client.ts'
 import { codecOf } from './compression.ts'
 import { fromNative, KafkaJSError, KafkaJSNonRetriableError } from './errors.ts'
@@ -22,7 +23,7 @@ import type { RetryOptions } from './retry.ts'
 import type { Place } from './sender.ts'
 import type { Connection, Shared } from './shared.ts'
 import { abortable } from './signal.ts'
-import { Transaction, type Transactional } from './transaction.ts'
+import { Transaction } from './transaction.ts'
 import { validateMessages } from './validate.ts'
 
 /** How a producer is made. */
@@ -80,7 +81,7 @@ export class Producer extends Client {
   /** What waits for a partition count, and so is not on its way yet. */
   private readonly choosing = new Set<Promise<Choice>>()
   private open: Transaction | undefined
-  private identity: Promise<{ producerId: bigint; epoch: number }> | undefined
+  private identity: Promise<ProducerIdentity> | undefined
 
   /** @internal */
   constructor(
@@ -253,10 +254,8 @@ export class Producer extends Client {
     throw new KafkaJSNonRetriableError(message)
   }
 
-  private identify(transactionalId: string): Promise<{ producerId: bigint; epoch: number }> {
-    this.identity ??= this.connected().callNow((node) =>
-      (node as unknown as Transactional).initTransactions(transactionalId),
-    )
+  private identify(transactionalId: string): Promise<ProducerIdentity> {
+    this.identity ??= this.connected().callNow((node) => node.initTransactions(transactionalId))
     const { identity } = this
     identity.catch(() => {
       if (this.identity === identity) this.identity = undefined

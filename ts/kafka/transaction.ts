@@ -30,12 +30,6 @@ export type TransactionOffsets = Offsets &
     | { consumer: { readonly groupId: string }; consumerGroupId?: never }
   )
 
-/** What a transaction asks of the wasm. */
-export interface Transactional {
-  initTransactions(transactionalId: string): Promise<ProducerIdentity>
-  commitTransaction(transaction: NativeTransaction): Promise<void>
-}
-
 /** What a transaction needs of its producer. */
 export interface TransactionHost {
   readonly transactionalId: string
@@ -133,10 +127,8 @@ export class Transaction {
       const sends = [...this.sends].map(([topic, frames]) => ({ topic, frames: frames.framed }))
       const { transactionalId, create } = host
       const identity = await host.identity()
-      const native = { ...identity, transactionalId, create, sends, offsets }
-      await abortable(signal, () =>
-        host.node().callNow((node) => (node as unknown as Transactional).commitTransaction(native)),
-      )
+      const native: NativeTransaction = { ...identity, transactionalId, create, sends, offsets }
+      await abortable(signal, () => host.node().callNow((node) => node.commitTransaction(native)))
     }
     this.end()
   }
