@@ -55,6 +55,8 @@ async function bundleCommonJs(outdir) {
       platform: 'node',
       target: 'node20',
       minify: true,
+      // Where modules are run by somebody else, as in Jest, `import()` is often refused; `require` never is.
+      supported: { 'dynamic-import': false },
       define: { 'import.meta.url': 'importMetaUrl' },
       banner: `'use strict';const importMetaUrl=require('node:url').pathToFileURL(__filename).href;`,
     })

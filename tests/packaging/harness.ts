@@ -15,7 +15,8 @@ export class Installed {
     /** What is in the tarball. */
     readonly files: readonly string[],
     readonly tarballBytes: number,
-    private readonly tarball: string,
+    /** Where the tarball is. */
+    readonly tarball: string,
   ) {}
 
   static make(): Installed {

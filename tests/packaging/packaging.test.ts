@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { copyFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { build, createServer } from 'vite'
@@ -49,6 +50,24 @@ describe('the tarball', () => {
     const pkgDir = join(installed.folder, 'node_modules', 'headwater')
     const { messages, pkg } = await publint({ pkgDir, strict: true, pack: false })
     expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([])
+  })
+
+  test('has types that fit its modules, however they are found', async () => {
+    const tarball = createPackageFromTarballData(new Uint8Array(readFileSync(installed.tarball)))
+    // An artifact is asked for by its address; there are no types of it.
+    const excludeEntrypoints = ['./headwater.wasm', './collector.wasm']
+    const checked = await checkPackage(tarball, { excludeEntrypoints })
+    expect(checked).toMatchObject({ types: { kind: 'included' }, problems: [] })
+  })
+
+  test('holds CommonJS that runs where import() is refused', () => {
+    const dist = join(installed.folder, 'node_modules', 'headwater', 'dist', 'cjs')
+    const files = installed.files.filter((file) => /^dist\/cjs\/.*\.cjs$/.test(file))
+    expect(files.length).toBeGreaterThan(4)
+    for (const file of files) {
+      const text = readFileSync(join(dist, file.slice('dist/cjs/'.length)), 'utf8')
+      expect(/\bimport\(/.test(text), file).toBe(false)
+    }
   })
 
   test('is light for a page', () => {
