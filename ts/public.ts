@@ -12,6 +12,7 @@ export type {
   TopicPartitionConfig,
 } from './kafka/admin.ts'
 export { Admin } from './kafka/admin.ts'
+export type { Batch } from './kafka/batch.ts'
 export type { CompressionCodec } from './kafka/compression.ts'
 export { CompressionCodecs, CompressionTypes } from './kafka/compression.ts'
 export type {
@@ -23,13 +24,21 @@ export type {
   ResourceConfigQuery,
 } from './kafka/configs.ts'
 export { ConfigResourceTypes, ConfigSource } from './kafka/configs.ts'
-export type { ConsumerConfig, ConsumerSubscribeTopics } from './kafka/consumer.ts'
+export type { ConsumerConfig, ConsumerInterceptor } from './kafka/configured.ts'
+export type { ConsumerSubscribeTopics, WaitOptions } from './kafka/consumer.ts'
 export { Consumer } from './kafka/consumer.ts'
 export type {
+  BatchProcessEvent,
+  ConsumerEventPayloads,
   ConsumerEvents,
   ConsumerRunConfig,
+  EachBatchHandler,
+  EachBatchPayload,
   EachMessageHandler,
   EachMessagePayload,
+  OffsetsByTopicPartition,
+  RebalanceListener,
+  TopicPartition,
   TopicPartitionOffset,
   TopicPartitionOffsetAndMetadata,
   TopicPartitions,
@@ -75,6 +84,7 @@ export { DefaultPartitioner, LegacyPartitioner, Partitioners } from './kafka/par
 export type { ProducerConfig, ProducerEvents } from './kafka/producer.ts'
 export { Producer } from './kafka/producer.ts'
 export type { RetryOptions } from './kafka/retry.ts'
+export type { MessageStream, StreamMessage, StreamOptions } from './kafka/stream.ts'
 export type {
   ReadMessage,
   SchemaInput,

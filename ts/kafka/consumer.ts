@@ -1,56 +1,53 @@
-import type { TopicDescription } from '../native/types.ts'
+import { keyOf } from './assignment.ts'
 import { Client } from './client.ts'
+import { type ConsumerConfig, runnerOptions } from './configured.ts'
 import {
   CONSUMER_EVENTS,
+  type ConsumerEventPayloads,
   type ConsumerEvents,
   type ConsumerRunConfig,
+  type TopicPartition,
   type TopicPartitionOffset,
   type TopicPartitionOffsetAndMetadata,
   type TopicPartitions,
 } from './consuming.ts'
-import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from './errors.ts'
-import { type RetryOptions, retryOptions } from './retry.ts'
+import { KafkaJSNonRetriableError } from './errors.ts'
+import { lags } from './monitor.ts'
+import { committedOf, endsOf } from './positions.ts'
 import { Runner } from './runner.ts'
+import type { ManualAssignment } from './session.ts'
 import type { Connection, Shared } from './shared.ts'
+import { MessageStream, type StreamOptions } from './stream.ts'
+import { Subscription } from './subscription.ts'
 import { validateOffsets, validatePartitions, validateSeek, validateSubscription } from './validate.ts'
-
-/** How a consumer is made. */
-export interface ConsumerConfig {
-  /** Consumers of one group share its work; in this version one of them has it all, and the others wait. */
-  groupId: string
-  /** How much one fetch reads, in bytes. Default 1 MiB. */
-  maxBytesPerPartition?: number
-  retry?: RetryOptions
-  /** Must exceed `heartbeatInterval`; otherwise accepted and ignored. Default 30000. */
-  sessionTimeout?: number
-  /** How often HEARTBEAT is emitted at most, in milliseconds: the group's lock tells who is alive. Default 3000. */
-  heartbeatInterval?: number
-  /** Accepted and ignored. */
-  rebalanceTimeout?: number
-  /** Accepted and ignored: a topic is created at the first subscription to it. */
-  allowAutoTopicCreation?: boolean
-  /** Accepted and ignored: a fetch waits for a notice. */
-  maxWaitTimeInMs?: number
-}
 
 /** What `subscribe` is given. */
 export interface ConsumerSubscribeTopics {
-  /** Names, and patterns for the names of topics that exist now. */
+  /** Names, and patterns for names: topics that come later too. */
   topics: (string | RegExp)[]
-  /** Begin at the first record where the group has committed nothing; otherwise at the end. Default false. */
+  /**
+   * Begin at the first record where the group has committed nothing; otherwise at the end. A topic that comes while
+   * the consumer runs, and matches a pattern, is read from its first record. Default false.
+   */
   fromBeginning?: boolean
 }
 
-/** Reads records as a member of a group. */
+/** How long to wait. */
+export interface WaitOptions {
+  /** Aborted, it ends the wait: handlers that still run are left behind, and what they do is not committed. */
+  signal?: AbortSignal
+}
+
+/** Reads records as a member of a group, or from partitions that it is told. */
 export class Consumer extends Client {
   readonly events: ConsumerEvents = CONSUMER_EVENTS
-  private readonly subscriptions = new Map<string, boolean>()
-  private readonly bytesMax: number
-  private readonly heartbeatInterval: number
-  private readonly retry: Required<RetryOptions>
+  private readonly subscription = new Subscription()
+  private readonly options: Omit<Parameters<typeof runnerOptions>[0], 'run' | 'node'>
+  private manual: ManualAssignment[] | undefined
   private connection: Connection | undefined
   private runner: Runner | undefined
   private stopping: Promise<void> | undefined
+  private readiness = new Readiness()
 
   /** @internal */
   constructor(
@@ -67,9 +64,12 @@ export class Consumer extends Client {
         `Consumer heartbeatInterval (${heartbeatInterval}) must be lower than sessionTimeout (${sessionTimeout}). It is recommended to set heartbeatInterval to approximately a third of the sessionTimeout.`,
       )
     }
-    this.bytesMax = config.maxBytesPerPartition ?? 1 << 20
-    this.heartbeatInterval = heartbeatInterval
-    this.retry = retryOptions(shared.retry, config.retry)
+    const { subscription, log } = this
+    const emit = <Name extends keyof ConsumerEventPayloads>(
+      name: Name,
+      payload: ConsumerEventPayloads[Name],
+    ) => this.emitter.emit(CONSUMER_EVENTS[name], payload)
+    this.options = { config, shared, subscription, log, emit }
   }
 
   /** Opens the log. */
@@ -79,95 +79,217 @@ export class Consumer extends Client {
   }
 
   /** Stops, then lets go of the log. */
-  async disconnect(): Promise<void> {
-    await this.stop()
+  async disconnect(options?: WaitOptions): Promise<void> {
+    await this.stop(options)
     this.connection?.release()
     this.connection = undefined
     this.emitter.emit(CONSUMER_EVENTS.DISCONNECT, null)
   }
 
-  /** Adds topics to what the next `run` reads. */
+  /**
+   * Adds topics to what the next `run` reads.
+   * @throws KafkaJSNonRetriableError while it runs: `updateSubscription` works then
+   */
   async subscribe(
     subscription: ConsumerSubscribeTopics | { topic: string | RegExp; fromBeginning?: boolean },
   ): Promise<void> {
     if (this.runner !== undefined) {
       throw new KafkaJSNonRetriableError('Cannot subscribe to topic while consumer is running')
     }
-    const wanted = validateSubscription(subscription)
-    const existing = wanted.some((topic) => topic instanceof RegExp) ? await this.topics() : []
-    const names = wanted.flatMap((topic) =>
-      typeof topic === 'string' ? [topic] : existing.filter((name) => name.search(topic) >= 0),
-    )
-    for (const name of names) this.subscriptions.set(name, subscription.fromBeginning ?? false)
+    const topics = validateSubscription(subscription)
+    this.beSubscribed()
+    this.subscription.add(topics, subscription.fromBeginning ?? false)
+  }
+
+  /** Replaces the whole subscription, also while it runs. The partitions follow, as `onPartitionsAssigned` tells. */
+  async updateSubscription(subscription: ConsumerSubscribeTopics): Promise<void> {
+    const topics = validateSubscription(subscription)
+    this.beSubscribed()
+    this.subscription.clear()
+    this.subscription.add(topics, subscription.fromBeginning ?? false)
+    await this.runner?.resubscribe()
+  }
+
+  /** Reads nothing any more, and stays in the group if it runs. */
+  async unsubscribe(): Promise<void> {
+    this.subscription.clear()
+    if (this.manual !== undefined) await this.runner?.assign([])
+    else await this.runner?.resubscribe()
+    if (this.runner === undefined) this.manual = undefined
   }
 
   /**
-   * Joins the group and reads. Resolves when the group is this consumer's, however long another has it, or when
-   * it crashed. A second call while it runs is ignored.
+   * Reads exactly these partitions, from `offset` ('-1' is the end, '-2' the beginning) or else from what the group
+   * has committed, or else from where `fromBeginning` says. Nobody else is asked: no group, no rebalance.
+   * Commits are stored for `groupId`, as long as it has no members. While it runs, this replaces what is read.
+   * @throws KafkaJSNonRetriableError where there is a subscription
+   */
+  async assign(
+    partitions: (TopicPartition & { offset?: string })[],
+    { fromBeginning = false }: { fromBeginning?: boolean } = {},
+  ): Promise<void> {
+    for (const { topic, partition, offset = '0' } of partitions) validateSeek({ topic, partition, offset })
+    if (!this.subscription.isEmpty || (this.runner !== undefined && this.manual === undefined)) {
+      throw new KafkaJSNonRetriableError(
+        'This consumer has a subscription: call stop() and unsubscribe() before assign(), or use another consumer',
+      )
+    }
+    this.manual = partitions.map((each) => ({ ...each, partition: Number(each.partition), fromBeginning }))
+    await this.runner?.assign(this.manual)
+  }
+
+  /**
+   * Joins the group and reads. Resolves when it has joined and has its first partitions, which may be none, or
+   * when it crashed or was stopped before. A second call while it runs is ignored.
    */
   async run(config: ConsumerRunConfig = {}): Promise<void> {
-    if (config.eachBatch !== undefined && config.eachBatch !== null) {
-      throw new KafkaJSNotImplemented('eachBatch is not in this version of headwater')
-    }
     const { groupId } = this.config
     if (this.runner !== undefined) {
       this.log.warn('consumer#run was called, but the consumer is already running', { groupId })
       return
     }
-    const runner = new Runner({
-      node: this.connected().node,
-      clientId: this.shared.clientId,
-      groupId,
-      subscriptions: new Map(this.subscriptions),
-      bytesMax: this.bytesMax,
-      heartbeatInterval: this.heartbeatInterval,
-      retry: this.retry,
-      config,
-      emit: (name, payload) => this.emitter.emit(CONSUMER_EVENTS[name], payload),
-      log: this.log,
-      crashed: () => {
-        if (this.runner === runner) this.runner = undefined
+    this.begin(config)
+    const { ready } = this
+    await ready.catch(() => config.signal?.throwIfAborted())
+  }
+
+  /**
+   * Messages one by one, read when they are asked for. It joins at the first `next`; leaving the loop leaves the
+   * group. Messages count as handled, and are committed, when the next is asked for.
+   * @throws KafkaJSNonRetriableError where the consumer runs already
+   */
+  stream(options: StreamOptions = {}): MessageStream {
+    this.beIdle('stream()')
+    return new MessageStream(
+      (config) => {
+        this.beIdle('stream()')
+        return this.begin(config)
       },
-    })
-    this.runner = runner
-    await runner.start()
+      () => this.stop(),
+      options,
+    )
   }
 
-  /** Waits for the handler that runs, commits what it handled, and leaves the group. */
-  stop(): Promise<void> {
-    this.stopping ??= this.stopRunner().finally(() => {
-      this.stopping = undefined
-    })
-    return this.stopping
+  /**
+   * Resolves when the consumer has joined and has its first partitions, which may be none. Before `run`, it waits
+   * for that. Rejects where the consumer is stopped, or crashes for good, before it has joined.
+   */
+  get ready(): Promise<void> {
+    return this.readiness.promise
   }
 
-  /** Commits these offsets: each is the next to read. */
+  /** Waits for the handlers that run, commits what they handled, and leaves the group. */
+  stop({ signal }: WaitOptions = {}): Promise<void> {
+    const stopping =
+      this.stopping ??
+      this.stopRunner(signal).finally(() => {
+        this.stopping = undefined
+      })
+    this.stopping = stopping
+    return stopping
+  }
+
+  /** Commits these offsets: each is the next to read. Without any, what was handled and is not committed. */
   async commitOffsets(offsets: TopicPartitionOffsetAndMetadata[] = []): Promise<void> {
     validateOffsets(offsets)
-    await this.running().commit(offsets)
+    const session = this.running().current()
+    const topics = offsets.map(({ topic, ...rest }) => ({ topic, partitions: [rest] }))
+    await session.commit(topics.length === 0 ? undefined : { topics })
   }
 
   /** Reads on from an offset; '-1' is the end, '-2' the beginning. The last call wins. */
   seek(target: TopicPartitionOffset): void {
     validateSeek(target)
-    this.running().seek(target.topic, Number(target.partition), BigInt(target.offset))
+    const { topic, partition, offset } = target
+    this.running().seek({ topic, partition: Number(partition) }, BigInt(offset))
   }
 
   /** Stops reading partitions, until `resume`. */
   pause(topics: TopicPartitions[] = []): void {
     validatePartitions('pause', topics)
-    this.running().pause(topics)
+    const { pauses, session } = this.running()
+    const places = pauses.pause(topics)
+    session?.tune(places)
   }
 
   /** Reads paused partitions again. */
   resume(topics: TopicPartitions[] = []): void {
     validatePartitions('resume', topics)
-    this.running().resume(topics)
+    const { pauses, session } = this.running()
+    const places = pauses.resume(topics)
+    session?.tune(places)
   }
 
   /** The assigned partitions that are paused. */
   paused(): { topic: string; partitions: number[] }[] {
-    return this.runner?.paused() ?? []
+    return this.runner?.pauses.list() ?? []
+  }
+
+  /** The partitions that this consumer reads now. */
+  assignment(): TopicPartition[] {
+    return this.runner?.session?.assignment.places() ?? []
+  }
+
+  /**
+   * The next offset that a handler will be given.
+   * @throws KafkaJSNonRetriableError where the partition is not assigned to this consumer
+   */
+  position(place: TopicPartition): string {
+    const position = this.running().session?.position(place)
+    if (position !== undefined) return String(position)
+    const message = `${keyOf(place)} is not assigned to this consumer: assignment() tells what is`
+    throw new KafkaJSNonRetriableError(message)
+  }
+
+  /** What the group has committed for these partitions, or for the assigned ones; '-1' where it has nothing. */
+  async committed(partitions = this.assignment()): Promise<TopicPartitionOffsetAndMetadata[]> {
+    return committedOf(this.connected().node, this.config.groupId, partitions)
+  }
+
+  /** The first offset of each partition. */
+  async beginningOffsets(partitions = this.assignment()): Promise<TopicPartitionOffset[]> {
+    return endsOf(this.connected().node, partitions, 'low')
+  }
+
+  /** The next offset to be written of each partition. */
+  async endOffsets(partitions = this.assignment()): Promise<TopicPartitionOffset[]> {
+    return endsOf(this.connected().node, partitions, 'high')
+  }
+
+  /** The first offset at or after `timestamp`, in milliseconds since 1970, or the end where there is none. */
+  async offsetsForTimes(
+    partitions: (TopicPartition & { timestamp: number | string })[],
+  ): Promise<TopicPartitionOffset[]> {
+    const { node } = this.connected()
+    const find = async ({ topic, partition, timestamp }: (typeof partitions)[number]) => {
+      const offset = await node.call((open) => open.offsetAt(topic, partition, BigInt(timestamp)))
+      return { topic, partition, offset: String(offset) }
+    }
+    return Promise.all(partitions.map(find))
+  }
+
+  /** How many offsets are not handled yet, of each assigned partition. */
+  async currentLag(): Promise<(TopicPartition & { lag: string })[]> {
+    const { session } = this.running()
+    const found = session === undefined ? [] : await lags(session, this.connected().node)
+    return found.map(({ lag, ...place }) => ({ ...place, lag: String(lag) }))
+  }
+
+  private begin(run: ConsumerRunConfig): Runner {
+    const runner: Runner = new Runner({
+      ...runnerOptions({ ...this.options, run, node: this.connected().node }),
+      manual: this.manual,
+      crashed: () => {
+        if (this.runner === runner) this.runner = undefined
+      },
+    })
+    this.runner = runner
+    const { readiness } = this
+    runner.start().then(readiness.resolve, readiness.reject)
+    runner.over.finally(() => {
+      if (this.readiness === readiness) this.readiness = new Readiness()
+    })
+    return runner
   }
 
   private connected(): Connection {
@@ -181,16 +303,39 @@ export class Consumer extends Client {
     throw new KafkaJSNonRetriableError(message)
   }
 
-  private async stopRunner(): Promise<void> {
+  private beIdle(call: string): void {
+    if (this.runner === undefined) return
+    throw new KafkaJSNonRetriableError(
+      `${call} on a consumer that runs: one consumer has one reader, so call stop() first or use another consumer`,
+    )
+  }
+
+  private beSubscribed(): void {
+    if (this.manual === undefined) return
+    const message =
+      'This consumer reads what assign() named: call unsubscribe() first, or use another consumer'
+    throw new KafkaJSNonRetriableError(message)
+  }
+
+  private async stopRunner(signal: AbortSignal | undefined): Promise<void> {
     const { runner } = this
     if (runner === undefined) return
-    await runner.stop()
+    await runner.stop(signal)
     if (this.runner === runner) this.runner = undefined
     this.emitter.emit(CONSUMER_EVENTS.STOP, null)
   }
+}
 
-  private async topics(): Promise<string[]> {
-    const all = await this.connected().node.call((node) => node.listTopics())
-    return (all as TopicDescription[]).map(({ name }) => name)
+/** A promise of the first join. Nobody need listen to it. */
+class Readiness {
+  resolve: () => void = () => undefined
+  reject: (error: unknown) => void = () => undefined
+  readonly promise = new Promise<void>((resolve, reject) => {
+    this.resolve = resolve
+    this.reject = reject
+  })
+
+  constructor() {
+    this.promise.catch(() => undefined)
   }
 }

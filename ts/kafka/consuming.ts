@@ -1,38 +1,14 @@
 import type { KafkaMessage } from '../native/messages.ts'
+import type { Batch } from './batch.ts'
 
-/** What a handler is given. */
-export interface EachMessagePayload {
+/** One partition of a topic. */
+export interface TopicPartition {
   topic: string
   partition: number
-  message: KafkaMessage
-  /** Not needed here; accepted, so that KafkaJS code moves unchanged. */
-  heartbeat(): Promise<void>
-  /** Pauses this partition; answers what resumes it. */
-  pause(): () => void
 }
 
-/** Handles one message. */
-export type EachMessageHandler = (payload: EachMessagePayload) => Promise<void>
-
-/** What `run` is given. */
-export interface ConsumerRunConfig {
-  eachMessage?: EachMessageHandler
-  /** Not in this version. */
-  eachBatch?: unknown
-  /** Commit what was handled. Default true. */
-  autoCommit?: boolean
-  /** Commit at least so often, in milliseconds, and after each fetched batch. */
-  autoCommitInterval?: number | null
-  /** Commit after so many messages, and after each fetched batch. */
-  autoCommitThreshold?: number | null
-  /** One at a time in this version. */
-  partitionsConsumedConcurrently?: number
-}
-
-/** A partition and the offset to go on with. */
-export interface TopicPartitionOffset {
-  topic: string
-  partition: number
+/** A partition and the offset to go on with, as a decimal string. */
+export interface TopicPartitionOffset extends TopicPartition {
   offset: string
 }
 
@@ -45,6 +21,128 @@ export interface TopicPartitionOffsetAndMetadata extends TopicPartitionOffset {
 export interface TopicPartitions {
   topic: string
   partitions?: number[]
+}
+
+/** Offsets by topic and partition: each is the next to read, as a decimal string. */
+export interface OffsetsByTopicPartition {
+  topics: { topic: string; partitions: { partition: number; offset: string }[] }[]
+}
+
+/** What a handler is given. */
+export interface EachMessagePayload extends TopicPartition {
+  message: KafkaMessage
+  /** Emits HEARTBEAT where the interval has passed. The group needs no call of it: heartbeats go on by themselves. */
+  heartbeat(): Promise<void>
+  /** Pauses this partition; answers what resumes it. */
+  pause(): () => void
+}
+
+/** Handles one message. What it throws makes the message come again, after a wait; see {@link RetryOptions}. */
+export type EachMessageHandler = (payload: EachMessagePayload) => Promise<void>
+
+/** What a handler of batches is given. */
+export interface EachBatchPayload {
+  batch: Batch
+  /** This message, and all before it, have been handled. */
+  resolveOffset(offset: string): void
+  /** As {@link EachMessagePayload.heartbeat}. */
+  heartbeat(): Promise<void>
+  /** Pauses this partition; answers what resumes it. */
+  pause(): () => void
+  /** Commits these offsets; without any, what is resolved where `autoCommitInterval` or `-Threshold` say it is time. */
+  commitOffsetsIfNecessary(offsets?: OffsetsByTopicPartition): Promise<void>
+  /** What is resolved and not committed. */
+  uncommittedOffsets(): OffsetsByTopicPartition
+  /** False once the consumer is being stopped: handle no more, and resolve what was handled. */
+  isRunning(): boolean
+  /** True once a seek, or the loss of the partition, has made the rest of the batch stale: handle no more of it. */
+  isStale(): boolean
+}
+
+/** Handles one batch. What it throws makes it come again from the first message that is not resolved. */
+export type EachBatchHandler = (payload: EachBatchPayload) => Promise<void>
+
+/** What the group gives and takes. Each is awaited, and what it throws crashes the consumer. */
+export interface RebalanceListener {
+  /** These partitions came. Nothing is read of them before this resolves: `seek` works in it. */
+  onPartitionsAssigned?(partitions: TopicPartition[]): Promise<void> | void
+  /**
+   * These partitions go. Their handlers have ended, or the rebalance timeout has; what was handled is committed.
+   * Until this resolves they are this consumer's, and `commitOffsets` works.
+   */
+  onPartitionsRevoked?(partitions: TopicPartition[]): Promise<void> | void
+  /** These partitions are another's already, without a commit. Default: `onPartitionsRevoked`. */
+  onPartitionsLost?(partitions: TopicPartition[]): Promise<void> | void
+}
+
+/** What `run` is given. */
+export interface ConsumerRunConfig extends RebalanceListener {
+  /** Handles the messages of a partition one by one, in order. */
+  eachMessage?: EachMessageHandler | null
+  /** Handles what one fetch has brought from a partition. */
+  eachBatch?: EachBatchHandler | null
+  /** With `eachBatch`: all of a batch counts as handled when its handler has ended. Default true. */
+  eachBatchAutoResolve?: boolean
+  /** Commit what was handled, after each batch and before partitions go. Default true. */
+  autoCommit?: boolean
+  /** Within a batch, commit when so many milliseconds have passed since the last time. Default null: never. */
+  autoCommitInterval?: number | null
+  /** Within a batch, commit when so many offsets are resolved and not committed. Default null: never. */
+  autoCommitThreshold?: number | null
+  /** How many partitions are handled at a time. Default 1. */
+  partitionsConsumedConcurrently?: number
+  /** Aborted, it stops the consumer, and `run` rejects with its reason where the group is not joined yet. */
+  signal?: AbortSignal
+}
+
+/** What is told of a batch. Offsets and lags are decimal strings. */
+export interface BatchProcessEvent extends TopicPartition {
+  highWatermark: string
+  /** How many offsets lie behind the batch. */
+  offsetLag: string
+  /** How many lie behind its first message. */
+  offsetLagLow: string
+  batchSize: number
+  firstOffset: string | null
+  lastOffset: string
+}
+
+/** What the payload of each event is. Durations are in milliseconds. */
+export interface ConsumerEventPayloads {
+  HEARTBEAT: { groupId: string; memberId: string; groupGenerationId: number }
+  COMMIT_OFFSETS: OffsetsByTopicPartition & { groupId: string; memberId: string; groupGenerationId: number }
+  GROUP_JOIN: {
+    groupId: string
+    memberId: string
+    /** The member or the node that coordinates the group. */
+    leaderId: string
+    isLeader: boolean
+    /** The assignor. */
+    groupProtocol: string
+    memberAssignment: Record<string, number[]>
+    duration: number
+  }
+  FETCH_START: { nodeId: number }
+  FETCH: { nodeId: number; numberOfBatches: number; duration: number }
+  START_BATCH_PROCESS: BatchProcessEvent
+  END_BATCH_PROCESS: BatchProcessEvent & { duration: number }
+  CONNECT: null
+  DISCONNECT: null
+  STOP: null
+  CRASH: { error: Error; groupId: string; restart: boolean }
+  REBALANCING: { groupId: string; memberId: string }
+  RECEIVED_UNSUBSCRIBED_TOPICS: {
+    groupId: string
+    generationId: number
+    memberId: string
+    assignedTopics: string[]
+    topicsSubscribed: string[]
+    topicsNotSubscribed: string[]
+  }
+  /** Every `lagInterval`: how many offsets are not handled, for each partition of which the end is known. */
+  LAG: { groupId: string; partitions: (TopicPartition & { lag: string })[] }
+  /** A handler has run for `stallTimeout`, with what it handles; told once a handler. */
+  STALLED: { groupId: string; topic: string; partition: number; offset: string | null; duration: number }
 }
 
 /** A consumer's events. */
@@ -62,6 +160,8 @@ export const CONSUMER_EVENTS = {
   CRASH: 'consumer.crash',
   REBALANCING: 'consumer.rebalancing',
   RECEIVED_UNSUBSCRIBED_TOPICS: 'consumer.received_unsubscribed_topics',
+  LAG: 'consumer.lag',
+  STALLED: 'consumer.stalled',
   REQUEST: 'consumer.network.request',
   REQUEST_TIMEOUT: 'consumer.network.request_timeout',
   REQUEST_QUEUE_SIZE: 'consumer.network.request_queue_size',
@@ -69,3 +169,9 @@ export const CONSUMER_EVENTS = {
 
 /** Names of a consumer's events. */
 export type ConsumerEvents = typeof CONSUMER_EVENTS
+
+/** Emits an event of a consumer. */
+export type EmitConsumerEvent = <Name extends keyof ConsumerEventPayloads>(
+  name: Name,
+  payload: ConsumerEventPayloads[Name],
+) => void

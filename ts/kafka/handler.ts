@@ -1,82 +1,180 @@
 import type { KafkaMessage } from '../native/messages.ts'
-import type { ConsumerRunConfig } from './consuming.ts'
+import type { Assigned } from './assignment.ts'
+import type { Batch } from './batch.ts'
+import type { ConsumerRunConfig, EachBatchPayload, TopicPartition } from './consuming.ts'
 import { KafkaJSError, KafkaJSNumberOfRetriesExceeded } from './errors.ts'
 import type { Logger } from './logger.ts'
 import { type RetryOptions, retryTime } from './retry.ts'
-import type { Waits } from './waits.ts'
+import { Waits } from './waits.ts'
 
-interface Place {
-  topic: string
-  partition: number
-}
+/** A batch that is being handled. */
+export class Work {
+  /** Resolves when it has ended, however it did. */
+  done: Promise<void> = Promise.resolve()
+  /** The message that is being handled, and since when. */
+  offset: string | null
+  readonly since = Date.now()
+  /** Its running long was told. */
+  told = false
+  readonly waits = new Waits()
+  private outdated = false
 
-/** What a handler may do, and what its failure leads to. */
-interface Around {
-  pause(place: Place): void
-  resume(place: Place): void
-  heartbeat(): void
-  /** It has failed, and will be tried again. */
-  failed(): Promise<void>
-}
-
-/** How it ended; a message whose handler failed for now is to be read again. */
-export type Handled = 'done' | 'failed'
-
-/** Runs the application's handler, again and again where it fails. */
-export class Handler {
   constructor(
-    private readonly options: {
-      config: ConsumerRunConfig
-      retry: Required<RetryOptions>
-      log: Logger
-    },
-    private readonly waits: Waits,
-    private readonly around: Around,
-  ) {}
-
-  /**
-   * Handles a message. It is not tried again where `outOfTurn` says that the partition was paused or left
-   * meanwhile, nor after the waits have ended.
-   * @throws KafkaJSNumberOfRetriesExceeded with the handler's error as its cause
-   */
-  async handle(place: Place, message: KafkaMessage, outOfTurn: () => boolean): Promise<Handled> {
-    const { config, retry } = this.options
-    const { topic, partition } = place
-    const heartbeat = async () => this.around.heartbeat()
-    const pause = () => {
-      this.around.pause(place)
-      return () => this.around.resume(place)
-    }
-    for (let retryCount = 0; ; retryCount++) {
-      try {
-        await config.eachMessage?.({ topic, partition, message, heartbeat, pause })
-        return 'done'
-      } catch (thrown) {
-        const error = thrown instanceof Error ? thrown : new Error(String(thrown))
-        this.report(error, place, message)
-        await this.around.failed()
-        if (outOfTurn()) return 'failed'
-        const wait = retryTime(retry, retryCount + 1)
-        if (retryCount >= retry.retries || isFinal(error)) {
-          throw new KafkaJSNumberOfRetriesExceeded(error, { retryCount, retryTime: wait })
-        }
-        await this.waits.sleep(wait)
-        if (this.waits.over || outOfTurn()) return 'failed'
-      }
-    }
+    readonly assigned: Assigned,
+    readonly batch: Batch,
+  ) {
+    this.offset = batch.firstOffset()
   }
 
-  private report(error: Error, { topic, partition }: Place, { offset }: KafkaMessage): void {
-    if (error instanceof KafkaJSError) return
-    const { stack } = error
-    this.options.log.error('Error when calling eachMessage', {
-      topic,
-      partition,
-      offset,
-      stack,
-      error: error.message,
+  /** True where nothing that comes of it counts any more. */
+  get stale(): boolean {
+    return this.outdated
+  }
+
+  /** True where no more of it is to be handed out. */
+  get halted(): boolean {
+    return this.waits.over
+  }
+
+  /** Hands out no more; what was handled counts. */
+  halt(): void {
+    this.waits.end()
+  }
+
+  /** Hands out no more, and nothing counts. */
+  discard(): void {
+    this.outdated = true
+    this.waits.end()
+  }
+
+  /** Everything before `next` was handled. */
+  resolve(next: bigint): void {
+    if (!this.outdated) this.assigned.resolved = next
+  }
+}
+
+/** What the handlers of a session may do. */
+export interface Around {
+  readonly config: ConsumerRunConfig
+  readonly retry: Required<RetryOptions>
+  readonly log: Logger
+  /** False once the session ends. */
+  readonly running: boolean
+  isPaused(place: TopicPartition): boolean
+  /** Pauses; answers what resumes. */
+  pause(place: TopicPartition): () => void
+  heartbeat(): void
+  /** Commits if it is time. */
+  commitIfDue(): Promise<void>
+  /** Commits what is resolved, where commits are automatic; a failure is told to the log only. */
+  autoCommit(): Promise<void>
+  readonly offsets: Pick<EachBatchPayload, 'commitOffsetsIfNecessary' | 'uncommittedOffsets'>
+}
+
+/**
+ * Handles the messages of `work` one by one. Answers the offset to go on with.
+ * @throws KafkaJSNumberOfRetriesExceeded with the handler's error as its cause
+ */
+export async function handleMessages(work: Work, around: Around): Promise<bigint> {
+  const { batch, assigned } = work
+  const { topic, partition } = assigned
+  const { eachMessage } = around.config
+  const heartbeat = async () => around.heartbeat()
+  const pause = () => around.pause(assigned)
+  let next = batch.first
+  for (let index = 0; ; index++) {
+    if (work.halted || !around.running || around.isPaused(assigned)) return next
+    const message = batch.at(index)
+    if (message === undefined) break
+    work.offset = message.offset
+    const payload = { topic, partition, message, heartbeat, pause }
+    const handled = await attempt(work, around, 'eachMessage', message, () => eachMessage?.(payload))
+    const offset = BigInt(message.offset)
+    if (!handled) return offset
+    next = batch.after(offset)
+    work.resolve(next)
+    around.heartbeat()
+    await around.commitIfDue()
+  }
+  work.resolve(batch.next)
+  return batch.next
+}
+
+/**
+ * Handles `work` as a whole. Answers the offset to go on with.
+ * @throws KafkaJSNumberOfRetriesExceeded with the handler's error as its cause
+ */
+export async function handleBatch(work: Work, around: Around): Promise<bigint> {
+  const { assigned } = work
+  let resolved: bigint | undefined
+  // A handler that was told to stop, and has stopped, has not handled the rest.
+  let told = false
+  const tell = (stop: boolean) => {
+    told ||= stop
+    return stop
+  }
+  const handled = await attempt(work, around, 'eachBatch', undefined, () => {
+    told = false
+    return around.config.eachBatch?.({
+      batch: resolved === undefined ? work.batch : work.batch.from(resolved),
+      resolveOffset: (offset) => {
+        resolved = work.batch.after(BigInt(offset))
+        work.resolve(resolved)
+      },
+      heartbeat: async () => around.heartbeat(),
+      pause: () => around.pause(assigned),
+      ...around.offsets,
+      isRunning: () => !tell(!around.running),
+      isStale: () => tell(work.halted),
     })
+  })
+  if (handled && !told && (around.config.eachBatchAutoResolve ?? true)) {
+    resolved = work.batch.next
+    work.resolve(resolved)
   }
+  return resolved ?? work.batch.first
+}
+
+/** Calls the handler until it succeeds; false where it is not to be called any more. */
+async function attempt(
+  work: Work,
+  around: Around,
+  name: string,
+  message: KafkaMessage | undefined,
+  call: () => Promise<void> | undefined,
+): Promise<boolean> {
+  const { retry } = around
+  const isOver = () => work.halted || !around.running || around.isPaused(work.assigned)
+  for (let retryCount = 0; ; retryCount++) {
+    try {
+      await call()
+      return true
+    } catch (thrown) {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown))
+      report(error, name, work, message, around.log)
+      await around.autoCommit()
+      if (isOver()) return false
+      const wait = retryTime(retry, retryCount + 1)
+      if (retryCount >= retry.retries || isFinal(error)) {
+        throw new KafkaJSNumberOfRetriesExceeded(error, { retryCount, retryTime: wait })
+      }
+      await work.waits.sleep(wait)
+      if (isOver()) return false
+    }
+  }
+}
+
+function report(
+  error: Error,
+  name: string,
+  { assigned: { topic, partition }, batch }: Work,
+  message: KafkaMessage | undefined,
+  log: Logger,
+): void {
+  if (error instanceof KafkaJSError) return
+  const { stack } = error
+  const offset = message?.offset ?? batch.firstOffset()
+  log.error(`Error when calling ${name}`, { topic, partition, offset, stack, error: error.message })
 }
 
 /** True where KafkaJS does not try again: the error says so, or it is a mistake in the program. */

@@ -1,7 +1,8 @@
 import type { Node } from '../generated/page-bindings.js'
 import { instance } from '../native/instance.ts'
-import type { Delivery, Host, NodeEvent, OpenOptions, WireBatch } from '../native/types.ts'
+import type { ConsumerOptions, Delivery, Host, NodeEvent, OpenOptions, WireBatch } from '../native/types.ts'
 import { fromNative, KafkaJSError } from './errors.ts'
+import { legacy } from './legacy.ts'
 import { watchPage } from './page.ts'
 import { Member, panicked, RunningNode } from './running.ts'
 import { Sender } from './sender.ts'
@@ -70,9 +71,9 @@ export class NodeHandle implements Host {
   }
 
   /** A consumer of the group. */
-  async member(groupId: string): Promise<Member> {
+  async member(groupId: string, options: ConsumerOptions): Promise<Member> {
     const running = await this.open()
-    return new Member(running, await running.run((node) => node.consumer(groupId)))
+    return new Member(running, await running.run((node) => legacy(node, groupId, options)))
   }
 
   /** Hears of what the node reports, and first of a storage that failed before. */
@@ -157,8 +158,9 @@ export class NodeHandle implements Host {
       this.running = started
       this.kept = []
       this.unwatch ??= watchPage((change) => {
-        this.tell((open) => open[change]())
+        // First those who have something to store.
         this.event({ type: `page.${change}` })
+        if (change !== 'closing') this.tell((open) => open[change]())
       })
       for (const [id, { options }] of this.forwardings) this.forwardAgain(started, id, options)
       return started

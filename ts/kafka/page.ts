@@ -1,5 +1,5 @@
 /** What a node is told of its page. */
-export type PageChange = 'hidden' | 'visible' | 'suspend' | 'resume' | 'online'
+export type PageChange = 'hidden' | 'visible' | 'suspend' | 'resume' | 'online' | 'closing'
 
 /** Tells `change` what becomes of the page; in a worker or in Node there is less to tell. */
 export function watchPage(change: (change: PageChange) => void): () => void {
@@ -19,7 +19,7 @@ export function watchPage(change: (change: PageChange) => void): () => void {
     listen(realm, 'pagehide', (event) => {
       change('hidden')
       // Only a page that is kept holds on to its locks; one that dies loses them by itself.
-      if ((event as PageTransitionEvent).persisted) change('suspend')
+      change((event as PageTransitionEvent).persisted ? 'suspend' : 'closing')
     })
     listen(realm, 'pageshow', (event) => {
       if ((event as PageTransitionEvent).persisted) change('resume')

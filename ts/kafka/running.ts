@@ -1,5 +1,6 @@
-import type { Consumer, Node } from '../generated/page-bindings.js'
+import type { Node } from '../generated/page-bindings.js'
 import type { Instance } from '../native/instance.ts'
+import type { NativeConsumer } from '../native/types.ts'
 import { fromNative, KafkaJSError } from './errors.ts'
 
 /** A node that runs, in its instance of the wasm. Where that traps, everything that waits for it fails. */
@@ -66,15 +67,24 @@ export class RunningNode {
 export class Member {
   constructor(
     private readonly running: RunningNode,
-    private readonly native: Consumer,
+    private readonly native: NativeConsumer,
   ) {}
 
-  run<T>(work: (native: Consumer) => T | Promise<T>): Promise<T> {
+  run<T>(work: (native: NativeConsumer) => T | Promise<T>): Promise<T> {
     return this.running.run(() => work(this.native))
   }
 
-  tell(work: (native: Consumer) => void): void {
+  tell(work: (native: NativeConsumer) => void): void {
     this.running.tell(() => work(this.native))
+  }
+
+  /** What it answers at once; `undefined` where it cannot answer any more. */
+  ask<T>(work: (native: NativeConsumer) => T): T | undefined {
+    let answer: T | undefined
+    this.tell((native) => {
+      answer = work(native)
+    })
+    return answer
   }
 }
 

@@ -110,6 +110,69 @@ export interface Fetched {
   /** Each record: offset, timestamp, key start, key length, value start, value length, headers start, headers. */
   index: Float64Array
   count: number
+  /** Where the next fetch goes on: behind the last record, and behind what was deleted or is not for readers. */
+  nextOffset?: bigint
+}
+
+/** What a group asks of a member; it goes on when the member has done it. */
+export interface Rebalance {
+  kind: 'assign' | 'revoke' | 'lost'
+  /** What comes or goes now. */
+  partitions: { topic: string; partitions: number[] }[]
+  /** All that the member has after it. */
+  assignment: { topic: string; partitions: number[] }[]
+  memberId: string
+  memberEpoch: number
+  /** The member where it coordinates the group itself, else the node that does. */
+  leaderId: string
+  isLeader: boolean
+  /** Why the group has put the member out for good. */
+  error?: Error
+}
+
+/** How the wasm is asked for a consumer. Times are in milliseconds. */
+export interface ConsumerOptions {
+  clientId: string
+  /** The page's address, without query and fragment. */
+  url?: string
+  sessionTimeout: number
+  heartbeatInterval: number
+  rebalanceTimeout: number
+  instanceId?: string
+  /** Names, the preferred first. */
+  assignors: string[]
+  /** What the first of {@link assignors} tells of this member. */
+  metadata?: Uint8Array
+  preferVisible: boolean
+  readUncommitted: boolean
+}
+
+/** One consumer of the wasm. */
+export interface NativeConsumer {
+  subscribe(topic: string, fromBeginning: boolean): void
+  updateSubscription(topics: { topic: string; fromBeginning: boolean }[]): void
+  assign(
+    partitions: { topic: string; partition: number; offset?: string; fromBeginning: boolean }[],
+  ): Promise<void>
+  /** Resolves when the member is in its group, and rejects when it may not be. */
+  join(): Promise<void>
+  /** The next step of the group; `undefined` once the consumer has left. */
+  rebalance(): Promise<Rebalance | undefined>
+  /** The step is done. */
+  rebalanced(): void
+  leave(): Promise<void>
+  /** One at a time; `undefined` where it was woken. */
+  fetch(bytesMax: number): Promise<Fetched | undefined>
+  wake(): void
+  seek(topic: string, partition: number, offset: bigint): void
+  pause(topic: string, partition: number): void
+  resume(topic: string, partition: number): void
+  /** The next offset to fetch; `undefined` where the partition is not assigned. */
+  position(topic: string, partition: number): bigint | undefined
+  commit(
+    offsets: { topic: string; partition: number; offset: string; metadata?: string | null }[],
+  ): Promise<unknown>
+  free(): void
 }
 
 /** How a node is opened. */

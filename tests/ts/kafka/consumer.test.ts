@@ -241,6 +241,7 @@ describe('seek', () => {
     consumer.seek({ topic: 't', partition: 0, offset: '-2' })
     await seen(6)
     consumer.seek({ topic: 't', partition: 0, offset: '-1' })
+    await pause(20)
     await send(kafka, 't', ['3'])
     await seen(7)
     consumer.seek({ topic: 't', partition: 0, offset: '1000' })

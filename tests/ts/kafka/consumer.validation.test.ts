@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from '../../../ts/index.ts'
+import { KafkaJSNonRetriableError } from '../../../ts/index.ts'
 import { logged, memory } from '../support/kafka.ts'
 import { reading } from '../support/reading.ts'
 
@@ -74,9 +74,5 @@ describe('validation', () => {
     await running.run({ eachMessage: async () => undefined })
     expect(entries[0]?.log.message).toBe('consumer#run was called, but the consumer is already running')
     await running.disconnect()
-  })
-
-  test('eachBatch is not there yet', async () => {
-    await expect(consumer().run({ eachBatch: async () => undefined })).rejects.toThrow(KafkaJSNotImplemented)
   })
 })

@@ -1,0 +1,160 @@
+import type { KafkaMessage } from '../native/messages.ts'
+import type { ConsumerOptions } from '../native/types.ts'
+import type { Intercept } from './batch.ts'
+import type {
+  ConsumerRunConfig,
+  EmitConsumerEvent,
+  OffsetsByTopicPartition,
+  RebalanceListener,
+} from './consuming.ts'
+import { fromNative } from './errors.ts'
+import type { Logger } from './logger.ts'
+import type { NodeHandle } from './node.ts'
+import { type RetryOptions, retryOptions } from './retry.ts'
+import type { RunnerOptions } from './runner.ts'
+import type { Shared } from './shared.ts'
+import type { Subscription } from './subscription.ts'
+
+/** Sees what a consumer reads and commits. What it throws is logged, and changes nothing. */
+export interface ConsumerInterceptor {
+  /** May replace messages or leave some out, before handlers get them; offsets must stay. */
+  onConsume?(messages: KafkaMessage[], from: { topic: string; partition: number }): KafkaMessage[]
+  /** These offsets were committed. */
+  onCommit?(offsets: OffsetsByTopicPartition): void
+}
+
+/** How a consumer is made. Times are in milliseconds. */
+export interface ConsumerConfig extends RebalanceListener {
+  /** Consumers of one group share its partitions, in whichever tabs and workers they are. */
+  groupId: string
+  /** Names a member that comes back: after a reload it has its partitions again, without a rebalance. */
+  groupInstanceId?: string
+  /** How much one fetch reads, in bytes. Default 1 MiB. */
+  maxBytesPerPartition?: number
+  /** The most that one fetch reads, in bytes; one partition at a time is read. Default 10 MiB. */
+  maxBytes?: number
+  /** Accepted and ignored: a fetch answers with what there is. */
+  minBytes?: number
+  /** How long a fetch waits for records before it shows as FETCH and is asked again. Default 5000. */
+  maxWaitTimeInMs?: number
+  /** See {@link RetryOptions}. */
+  retry?: RetryOptions
+  /** A member that is silent for so long, and does not answer when it is asked, is put out. Default 30000. */
+  sessionTimeout?: number
+  /** How often a member tells that it is there; must be lower than `sessionTimeout`. Default 3000. */
+  heartbeatInterval?: number
+  /** How long a handler may go on when its partition is to go to another member. Default 60000. */
+  rebalanceTimeout?: number
+  /** Give this member work only while its page is visible, as long as another member's is. Default false. */
+  preferVisible?: boolean
+  /** Read records of transactions that are open or were aborted too. Default false. */
+  readUncommitted?: boolean
+  /** See {@link ConsumerInterceptor}. */
+  interceptors?: ConsumerInterceptor[]
+  /** A handler that runs so long, or records that nobody reads for so long, emit STALLED; 0 never. Default 60000. */
+  stallTimeout?: number
+  /** How often LAG is emitted; 0 never. Default 0. */
+  lagInterval?: number
+  /** Accepted and ignored: a topic is created at the first subscription to it. */
+  allowAutoTopicCreation?: boolean
+  /** Accepted and ignored: the log tells of new topics and partitions. */
+  metadataMaxAge?: number
+  /** Accepted and ignored. */
+  maxInFlightRequests?: number | null
+  /** Accepted and ignored. */
+  rackId?: string
+}
+
+/** All that a runner of this consumer works with. */
+export function runnerOptions({
+  config,
+  run,
+  shared,
+  node,
+  subscription,
+  log,
+  emit,
+}: {
+  config: ConsumerConfig
+  run: ConsumerRunConfig
+  shared: Shared
+  node: NodeHandle
+  subscription: Subscription
+  log: Logger
+  emit: EmitConsumerEvent
+}): Omit<RunnerOptions, 'manual' | 'crashed'> {
+  const { onPartitionsAssigned, onPartitionsRevoked, onPartitionsLost, interceptors = [] } = config
+  const { groupId, heartbeatInterval = 3_000, rebalanceTimeout = 60_000 } = config
+  const listener = Object.entries({ onPartitionsAssigned, onPartitionsRevoked, onPartitionsLost, ...run })
+  const member = memberOptions(config, shared.clientId)
+  return {
+    node,
+    groupId,
+    member,
+    members: shared.members,
+    subscription,
+    config: Object.fromEntries(listener.filter(([, value]) => value !== undefined)),
+    retry: retryOptions(shared.retry, config.retry),
+    bytesMax: Math.min(config.maxBytesPerPartition ?? 1 << 20, config.maxBytes ?? 10 << 20),
+    maxWaitTimeInMs: config.maxWaitTimeInMs ?? 5_000,
+    heartbeatInterval,
+    rebalanceTimeout,
+    assignor: member.assignors[0] ?? '',
+    stallTimeout: config.stallTimeout ?? 60_000,
+    lagInterval: config.lagInterval ?? 0,
+    intercept: intercepting(interceptors, log),
+    committed: (offsets) =>
+      each(interceptors, log, (interceptor) => {
+        interceptor.onCommit?.(offsets)
+      }),
+    emit,
+    log,
+  }
+}
+
+function memberOptions(config: ConsumerConfig, clientId: string): ConsumerOptions {
+  const {
+    groupInstanceId,
+    heartbeatInterval = 3_000,
+    sessionTimeout = 30_000,
+    rebalanceTimeout = 60_000,
+  } = config
+  const address: Location | undefined = globalThis.location
+  return {
+    clientId,
+    ...(address === undefined ? {} : { url: address.origin + address.pathname }),
+    ...(groupInstanceId === undefined ? {} : { instanceId: groupInstanceId }),
+    sessionTimeout,
+    heartbeatInterval,
+    rebalanceTimeout,
+    assignors: ['uniform'],
+    preferVisible: config.preferVisible ?? false,
+    readUncommitted: config.readUncommitted ?? false,
+  }
+}
+
+function intercepting(interceptors: ConsumerInterceptor[], log: Logger): Intercept | undefined {
+  const consuming = interceptors.filter(({ onConsume }) => onConsume !== undefined)
+  if (consuming.length === 0) return undefined
+  return (topic, partition, messages) => {
+    let intercepted = messages
+    each(consuming, log, (interceptor) => {
+      intercepted = interceptor.onConsume?.(intercepted, { topic, partition }) ?? intercepted
+    })
+    return intercepted
+  }
+}
+
+function each(
+  interceptors: ConsumerInterceptor[],
+  log: Logger,
+  call: (interceptor: ConsumerInterceptor) => void,
+): void {
+  for (const interceptor of interceptors) {
+    try {
+      call(interceptor)
+    } catch (error) {
+      log.error(`An interceptor has failed: ${fromNative(error).message}`)
+    }
+  }
+}
