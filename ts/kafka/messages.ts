@@ -31,8 +31,8 @@ export interface SendOptions {
   /** One of `CompressionTypes`. Default `None`. */
   compression?: number
   /**
-   * Stops the wait, which then rejects with the signal's reason. Before the records were handed to the log it stops
-   * the send as well; afterwards they are stored all the same.
+   * Stops the wait, which then rejects with the signal's reason. A signal that is aborted already stops the send; one
+   * that is aborted later does not: the records are stored all the same.
    */
   signal?: AbortSignal
 }

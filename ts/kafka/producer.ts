@@ -143,14 +143,15 @@ export class Producer extends Client {
     for (const { topic, messages } of topicMessages) validateMessages(topic, messages)
     codecOf(batch.compression)
     this.connected()
-    const sends = [...byTopic(topicMessages)].map(async ([topic, given]) => {
+    const send = async ([topic, given]: [string, Message[]]) => {
       const messages = this.interceptors?.sending(topic, given) ?? given
       const appended = this.appended(topic, messages, acks)
       if (acks !== NONE) return appended
       this.unacknowledged(topic, appended)
       return []
-    })
-    return (await abortable(signal, () => Promise.all(sends))).flat()
+    }
+    const all = await abortable(signal, () => Promise.all([...byTopic(topicMessages)].map(send)))
+    return all.flat()
   }
 
   /**

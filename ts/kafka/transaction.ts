@@ -82,14 +82,12 @@ export class Transaction {
     this.check()
     const { topicMessages = [], signal } = batch
     for (const { topic, messages } of topicMessages) validateMessages(topic, messages)
-    const sends = [...byTopic(topicMessages)].map(([topic, messages]) =>
-      this.add(topic, this.host.prepare(topic, messages, batch)),
+    const send = ([topic, messages]: [string, Message[]]) =>
+      this.add(topic, this.host.prepare(topic, messages, batch))
+    const all = await abortable(signal, () =>
+      this.waitedFor(Promise.all([...byTopic(topicMessages)].map(send))),
     )
-    const added = Promise.all(sends)
-    this.underWay.add(added)
-    const settled = () => this.underWay.delete(added)
-    added.then(settled, settled)
-    return (await abortable(signal, () => added)).flat()
+    return all.flat()
   }
 
   /** Commits consumed offsets with the transaction: consume, transform, produce, exactly once. */
@@ -148,6 +146,14 @@ export class Transaction {
     this.active = false
     this.sends.clear()
     this.host.ended()
+  }
+
+  /** What `work` does is done before the commit. */
+  private waitedFor<T>(work: Promise<T>): Promise<T> {
+    this.underWay.add(work)
+    const settled = () => this.underWay.delete(work)
+    work.then(settled, settled)
+    return work
   }
 
   private async add(topic: string, messages: Message[]): Promise<RecordMetadata[]> {

@@ -16,7 +16,7 @@ function native(fields: object): Error {
 describe('errors', () => {
   test('bear the names of their classes', () => {
     const classes = Object.entries(headwater).filter(([name]) => name.startsWith('KafkaJS'))
-    expect(classes.length).toBeGreaterThanOrEqual(12)
+    expect(classes).toHaveLength(28)
     for (const [name, made] of classes) {
       const make = made as new (message: unknown, details: unknown) => Error
       const error = new make(name.includes('Records') ? { partitions: [] } : 'message', {})
@@ -60,6 +60,61 @@ describe('errors', () => {
     expect(fromNative('text')).toMatchObject({ message: 'text', kind: 'Internal' })
     const known = new headwater.KafkaJSError('known')
     expect(fromNative(known)).toBe(known)
+  })
+
+  test('made of another keep what it says', () => {
+    const first = new headwater.KafkaJSProtocolError('gone', {
+      type: 'X',
+      code: 7,
+      retriable: false,
+      helpUrl: 'https://x',
+    })
+    const second = new headwater.KafkaJSProtocolError(first)
+    expect(second).toMatchObject({
+      message: 'gone',
+      type: 'X',
+      code: 7,
+      retriable: false,
+      helpUrl: 'https://x',
+      cause: first,
+    })
+    expect(new headwater.KafkaJSCreateTopicError(second, 't', { code: 8 })).toMatchObject({
+      type: 'X',
+      code: 8,
+      topic: 't',
+    })
+  })
+
+  test('are retriable or not, as in KafkaJS', () => {
+    const retriable = (error: headwater.KafkaJSError) => error.retriable
+    expect(retriable(new headwater.KafkaJSError('x'))).toBe(true)
+    expect(retriable(new headwater.KafkaJSError('x', { retriable: false }))).toBe(false)
+    expect(retriable(new headwater.KafkaJSProtocolError('x'))).toBe(true)
+    for (const name of [
+      'NonRetriableError',
+      'Timeout',
+      'LockTimeout',
+      'NotImplemented',
+      'InvariantViolation',
+    ] as const) {
+      expect(retriable(new headwater[`KafkaJS${name}`]('x')), name).toBe(false)
+    }
+    const deleted = (...errors: headwater.KafkaJSError[]) => {
+      const partitions = errors.map((error) => ({ partition: 0, offset: '0', error }))
+      return retriable(new headwater.KafkaJSDeleteTopicRecordsError({ partitions }))
+    }
+    expect(deleted(new headwater.KafkaJSError('x'))).toBe(true)
+    expect(deleted(new headwater.KafkaJSError('x'), new headwater.KafkaJSTimeout('x'))).toBe(false)
+  })
+
+  test('tell that there is no network to configure', () => {
+    for (const name of ['ssl', 'sasl', 'socketFactory']) {
+      const make = (value: unknown) => () => new headwater.Kafka({ storage: 'memory', [name]: value })
+      expect(make(true)).toThrow(headwater.KafkaJSNotImplemented)
+      expect(make({})).toThrow(`${name} means nothing here: there is no connection to a broker`)
+      expect(make(undefined)).not.toThrow()
+      expect(make(false)).not.toThrow()
+    }
   })
 
   test('that exhausted their tries carry the last one', () => {

@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest'
+import { abortable } from '../../../ts/kafka/signal.ts'
+import { memory } from '../support/kafka.ts'
+
+const reason = new Error('enough')
+
+describe('a signal', () => {
+  test('that is aborted already stops the work before it begins', async () => {
+    let begun = false
+    const work = async () => {
+      begun = true
+    }
+    await expect(abortable(AbortSignal.abort(reason), work)).rejects.toBe(reason)
+    expect(begun).toBe(false)
+  })
+
+  test('ends the wait when it is aborted, and leaves nothing behind', async () => {
+    const controller = new AbortController()
+    const waiting = abortable(controller.signal, () => new Promise(() => undefined))
+    controller.abort(reason)
+    await expect(waiting).rejects.toBe(reason)
+    expect(await abortable(new AbortController().signal, async () => 5)).toBe(5)
+    await expect(abortable(new AbortController().signal, () => Promise.reject(reason))).rejects.toBe(reason)
+    expect(await abortable(undefined, async () => 6)).toBe(6)
+  })
+
+  test('is heeded by everything that waits', async () => {
+    const kafka = memory()
+    const producer = kafka.producer({ transactionalId: 'tx' })
+    await producer.connect()
+    const transaction = await producer.transaction()
+    const admin = kafka.admin()
+    const signal = AbortSignal.abort(reason)
+    const record = { topic: 't', messages: [{ value: 'x' }], signal }
+    const resources = [{ type: 2, name: 't', configEntries: [] }]
+    const calls: Record<string, () => Promise<unknown>> = {
+      'producer.connect': () => kafka.producer().connect({ signal }),
+      'producer.send': () => producer.send(record),
+      'producer.sendBatch': () => producer.sendBatch({ topicMessages: [record], signal }),
+      'producer.flush': () => producer.flush({ signal }),
+      'transaction.send': () => transaction.send(record),
+      'admin.connect': () => kafka.admin().connect({ signal }),
+      'admin.createTopics': () => admin.createTopics({ topics: [{ topic: 't' }], signal }),
+      'admin.deleteTopics': () => admin.deleteTopics({ topics: ['t'], signal }),
+      'admin.listTopics': () => admin.listTopics({ signal }),
+      'admin.createPartitions': () =>
+        admin.createPartitions({ topicPartitions: [{ topic: 't', count: 3 }], signal }),
+      'admin.fetchTopicMetadata': () => admin.fetchTopicMetadata({ signal }),
+      'admin.fetchTopicOffsets': () => admin.fetchTopicOffsets('t', { signal }),
+      'admin.fetchTopicOffsetsByTimestamp': () => admin.fetchTopicOffsetsByTimestamp('t', 0, { signal }),
+      'admin.deleteTopicRecords': () =>
+        admin.deleteTopicRecords({ topic: 't', partitions: [{ partition: 0, offset: '0' }], signal }),
+      'admin.describeConfigs': () => admin.describeConfigs({ resources, signal }),
+      'admin.alterConfigs': () => admin.alterConfigs({ resources, signal }),
+      'admin.describeCluster': () => admin.describeCluster({ signal }),
+    }
+    for (const [name, call] of Object.entries(calls)) await expect(call(), name).rejects.toBe(reason)
+    expect(await admin.listTopics()).toEqual([])
+  })
+})
