@@ -70,7 +70,7 @@ export class Session implements Around {
   readonly config: ConsumerRunConfig
   readonly retry: Required<RetryOptions>
   readonly log: Logger
-  readonly offsets = {
+  readonly offsets: Around['offsets'] = {
     commitOffsetsIfNecessary: (offsets?: OffsetsByTopicPartition) =>
       offsets === undefined ? this.commitIfDue() : this.commit(offsets),
     uncommittedOffsets: () => this.assignment.uncommitted(),
