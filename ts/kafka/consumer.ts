@@ -242,17 +242,19 @@ export class Consumer extends Client {
   }
 
   /** What the group has committed for these partitions, or for the assigned ones; '-1' where it has nothing. */
-  async committed(partitions = this.assignment()): Promise<TopicPartitionOffsetAndMetadata[]> {
+  async committed(
+    partitions: TopicPartition[] = this.assignment(),
+  ): Promise<TopicPartitionOffsetAndMetadata[]> {
     return committedOf(this.connected().node, this.config.groupId, partitions)
   }
 
   /** The first offset of each partition. */
-  async beginningOffsets(partitions = this.assignment()): Promise<TopicPartitionOffset[]> {
+  async beginningOffsets(partitions: TopicPartition[] = this.assignment()): Promise<TopicPartitionOffset[]> {
     return endsOf(this.connected().node, partitions, 'low')
   }
 
   /** The next offset to be written of each partition. */
-  async endOffsets(partitions = this.assignment()): Promise<TopicPartitionOffset[]> {
+  async endOffsets(partitions: TopicPartition[] = this.assignment()): Promise<TopicPartitionOffset[]> {
     return endsOf(this.connected().node, partitions, 'high')
   }
 

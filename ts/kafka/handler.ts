@@ -13,10 +13,10 @@ export class Work {
   done: Promise<void> = Promise.resolve()
   /** The message that is being handled, and since when. */
   offset: string | null
-  readonly since = Date.now()
+  readonly since: number = Date.now()
   /** Its running long was told. */
   told = false
-  readonly waits = new Waits()
+  readonly waits: Waits = new Waits()
   private outdated = false
 
   constructor(

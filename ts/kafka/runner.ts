@@ -31,7 +31,7 @@ export interface RunnerOptions extends Omit<SessionOptions, 'pauses' | 'seeks' |
 
 /** One `run` of a consumer: joins, fetches, handles, commits, until it is stopped or crashes for good. */
 export class Runner {
-  readonly pauses = new Pauses()
+  readonly pauses: Pauses = new Pauses()
   session: Session | undefined
   manual: ManualAssignment[] | undefined
   private member: Member | undefined

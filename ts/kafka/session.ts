@@ -52,8 +52,8 @@ const WAIT_MIN_MS = 50
 
 /** One membership: what is assigned, fetched, handled and committed between a join and a leave. */
 export class Session implements Around {
-  readonly assignment = new Assignment()
-  readonly works = new Set<Work>()
+  readonly assignment: Assignment = new Assignment()
+  readonly works: Set<Work> = new Set()
   memberId = ''
   epoch = 0
   /** Counts handled batches, for whoever watches over progress. */
