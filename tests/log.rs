@@ -6,6 +6,8 @@
 mod bench;
 #[path = "log/configs.rs"]
 mod configs;
+#[path = "log/damage.rs"]
+mod damage;
 #[path = "log/partition.rs"]
 mod partition;
 mod support;

@@ -7,7 +7,7 @@ mod key;
 mod op;
 pub mod ops;
 pub mod producer_state;
-mod rows;
+pub mod rows;
 
 pub use delivery_headers::{HW_ID, HW_TIMESTAMP, HW_UNCERTAIN};
 pub use key::{after, batch_key, batch_range, partition_key, partition_prefix, prefix_range};

@@ -1,8 +1,8 @@
 //! The rows of topics and partitions, and what can be read off rows.
 
-use super::batch::BatchHeader;
+use super::batch::{self, BatchHeader};
 use super::key::batch_range;
-use super::op::{Key, Scan, Store};
+use super::op::{Key, Scan, Store, Value};
 use crate::base::{Code, Error, Offset, Reader, TopicConfig, TopicId, TopicPartition, Writer};
 
 /// A topic, by its name.
@@ -40,7 +40,7 @@ impl TopicRow {
     /// # Errors
     /// [`Code::StorageCorrupt`] where the bytes are no topic.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        Self::read(bytes).map_err(|_| corrupt("topic"))
+        Self::read(bytes).map_err(|_| unreadable("a topic"))
     }
 
     fn read(bytes: &[u8]) -> Result<Self, Error> {
@@ -94,7 +94,7 @@ impl PartitionRow {
     /// # Errors
     /// [`Code::StorageCorrupt`] where the bytes are no partition.
     pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
-        Self::read(bytes).map_err(|_| corrupt("partition"))
+        Self::read(bytes).map_err(|_| unreadable("a partition"))
     }
 
     fn read(bytes: &[u8]) -> Result<Self, Error> {
@@ -107,11 +107,35 @@ impl PartitionRow {
 }
 
 fn version(reader: &mut Reader<'_>, known: u8) -> Result<(), Error> {
-    if reader.u8()? == known { Ok(()) } else { Err(corrupt("unknown version of a")) }
+    if reader.u8()? == known { Ok(()) } else { Err(unreadable("another version")) }
 }
 
-fn corrupt(what: &str) -> Error {
-    Error::new(Code::StorageCorrupt, format!("a stored {what} row cannot be read; it is left as it is"))
+/// The error for a row that cannot be read.
+pub fn unreadable(what: &str) -> Error {
+    Error::new(Code::StorageCorrupt, format!("the stored row of {what} cannot be read; it is left as it is"))
+}
+
+/// The topic of this name from its row, if there is one.
+///
+/// # Errors
+/// [`Code::StorageCorrupt`], which names the topic.
+pub fn topic(name: &str, row: Option<&[u8]>) -> Result<Option<TopicRow>, Error> {
+    row.map(TopicRow::read).transpose().map_err(|_| unreadable(&format!("topic \"{name}\"")))
+}
+
+/// A partition from its row, which must be there.
+///
+/// # Errors
+/// [`Code::UnknownTopicOrPartition`] where it is not, and [`Code::StorageCorrupt`], which names the partition.
+pub fn partition(tp: TopicPartition, row: Option<&[u8]>) -> Result<PartitionRow, Error> {
+    let row = row.ok_or_else(|| unknown_partition(tp.partition))?;
+    PartitionRow::read(row).map_err(|_| unreadable(&place(tp)))
+}
+
+/// A partition, for people: its topic is known by its id alone.
+fn place(tp: TopicPartition) -> String {
+    let id: String = tp.topic.0.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("partition {} of topic id {id}", tp.partition)
 }
 
 /// The error for a partition that has no row.
@@ -142,11 +166,34 @@ pub fn end_offset(row: &PartitionRow, last: Option<&[u8]>) -> Result<Offset, Err
     Ok(end.max(row.start))
 }
 
+/// The same for whoever is going to write there: a damaged header would make it write over records that were read
+/// by others already.
+///
+/// # Errors
+/// [`Code::CorruptMessage`] where the last batch is damaged.
+pub fn sound_end(row: &PartitionRow, last: Option<&(Key, Value)>) -> Result<Offset, Error> {
+    let last = last.map(|(key, bytes)| sound(key, bytes)).transpose()?;
+    Ok(last.map_or(0, |header| header.next_offset()).max(row.start))
+}
+
+/// The header of a stored batch that is whole, undamaged, and where it says it is.
+///
+/// # Errors
+/// [`Code::CorruptMessage`] for any other.
+pub fn sound(key: &[u8], bytes: &[u8]) -> Result<BatchHeader, Error> {
+    let header = batch::check(bytes)?;
+    if header.size() != bytes.len() || !key.ends_with(&header.base_offset.to_be_bytes()) {
+        let message = "a stored record batch is not where its header says, or not as long";
+        return Err(Error::new(Code::CorruptMessage, message));
+    }
+    Ok(header)
+}
+
 /// Up to where a forwarder has delivered, read off its delivery row: the first field of every version.
 ///
 /// # Errors
 /// [`Code::StorageCorrupt`] where the row is too short.
 pub fn delivered(row: &[u8]) -> Result<Offset, Error> {
     let mut reader = Reader::new(row);
-    reader.u8().and_then(|_| reader.i64()).map_err(|_| corrupt("delivery"))
+    reader.u8().and_then(|_| reader.i64()).map_err(|_| unreadable("a delivery"))
 }

@@ -1,10 +1,12 @@
+use std::rc::Rc;
+
 use super::{AnyOp, AnyReply, ConsumerId, ForwarderId, LockId, Message, Ticket};
 use crate::base::{Code, Error, Offset, ProducerId, TopicConfig};
 use crate::client::consumer::{Records, Reset};
 use crate::client::forwarder::{Delivery, WireBatch};
 use crate::client::producer::{CallId, Sent};
 use crate::log::TopicRow;
-use crate::log::ops::Bounds;
+use crate::log::ops::{Bounds, Damaged};
 
 /// What can happen to a node.
 pub enum Input {
@@ -46,7 +48,7 @@ pub enum PageEvent {
 /// What a node wants done.
 pub enum Output {
     /// Run this as one transaction, then answer with [`Input::Stored`].
-    Store(Ticket, AnyOp),
+    Store(Ticket, Rc<AnyOp>),
     /// Tell every other node.
     Send(Message),
     /// Wait for the lock of this name, hold it until it is released, and answer with [`Input::Granted`].
@@ -288,6 +290,15 @@ impl Answer {
 
 /// Something that the application may want to know.
 pub enum Event {
+    /// A stored batch was damaged, and set aside: readers go on behind it.
+    Damaged {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// What is gone, and why.
+        damaged: Damaged,
+    },
     /// A forwarder has something to say; see [`crate::client::forwarder::Event`].
     Forwarder(ForwarderId, String, crate::client::forwarder::Event),
     /// Retention deleted records.

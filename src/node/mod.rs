@@ -4,6 +4,7 @@
 mod admin;
 mod call;
 mod consumers;
+mod damage;
 mod forwarders;
 mod maintenance;
 mod message;
@@ -23,7 +24,7 @@ pub use call::{
 pub use message::Message;
 pub use op::{AnyOp, AnyReply};
 
-use crate::base::{Error, Instant, Map, Now, ProducerId, Random};
+use crate::base::{Code, Error, Instant, Map, Now, ProducerId, Random, TopicPartition};
 use crate::client::producer::{CallId, Producer};
 use crate::client::transaction::{CommitTransaction, Transactions};
 use consumers::Consumers;
@@ -46,7 +47,7 @@ pub struct Node {
     now: Now,
     random: Random,
     tickets: Ticket,
-    pending: Map<Ticket, Pending>,
+    pending: Map<Ticket, (Pending, Rc<AnyOp>)>,
     outputs: VecDeque<Output>,
     topics: Topics,
     producer: Producer,
@@ -69,6 +70,7 @@ enum Pending {
     Consumer(ConsumerId, consumers::Step),
     Forwarder(ForwarderId, forwarders::Step),
     Maintenance(maintenance::Step),
+    Repair(TopicPartition, Box<damage::Repair>),
 }
 
 impl Node {
@@ -136,8 +138,12 @@ impl Node {
     }
 
     fn store(&mut self, op: AnyOp, pending: Pending) {
+        self.store_again(Rc::new(op), pending);
+    }
+
+    fn store_again(&mut self, op: Rc<AnyOp>, pending: Pending) {
         self.tickets += 1;
-        self.pending.insert(self.tickets, pending);
+        self.pending.insert(self.tickets, (pending, Rc::clone(&op)));
         self.outputs.push_back(Output::Store(self.tickets, op));
     }
 
@@ -169,20 +175,30 @@ impl Node {
     }
 
     fn stored(&mut self, ticket: Ticket, result: Result<AnyReply, Error>) {
-        match self.pending.remove(&ticket) {
-            Some(Pending::Admin(call)) => self.administered(call, result),
-            Some(Pending::Topic(name)) => self.topic_resolved(&name, result),
-            Some(Pending::Learn(name)) => self.learned(&name, result),
-            Some(Pending::Append) => self.appended(result),
-            Some(Pending::InitTransactions { call, transactional_id }) => {
+        match (self.pending.remove(&ticket), result) {
+            (Some((pending, op)), Err(error)) if error.code() == Code::CorruptMessage => {
+                self.damaged(pending, op, error);
+            }
+            (Some((pending, _)), result) => self.concluded(pending, result),
+            (None, _) => {}
+        }
+    }
+
+    fn concluded(&mut self, pending: Pending, result: Result<AnyReply, Error>) {
+        match pending {
+            Pending::Repair(tp, repair) => self.repaired(tp, repair, result),
+            Pending::Admin(call) => self.administered(call, result),
+            Pending::Topic(name) => self.topic_resolved(&name, result),
+            Pending::Learn(name) => self.learned(&name, result),
+            Pending::Append => self.appended(result),
+            Pending::InitTransactions { call, transactional_id } => {
                 self.transactions_initialised(call, transactional_id, result);
             }
-            Some(Pending::CommitTransaction(op)) => self.transaction_committed(&op, result),
-            Some(Pending::Sync(calls)) => self.synced(&calls, &result),
-            Some(Pending::Consumer(id, step)) => self.consumer_stored(id, step, result),
-            Some(Pending::Forwarder(id, step)) => self.forwarder_stored(id, step, result),
-            Some(Pending::Maintenance(step)) => self.maintained(step, result),
-            None => {}
+            Pending::CommitTransaction(op) => self.transaction_committed(&op, result),
+            Pending::Sync(calls) => self.synced(&calls, &result),
+            Pending::Consumer(id, step) => self.consumer_stored(id, step, result),
+            Pending::Forwarder(id, step) => self.forwarder_stored(id, step, result),
+            Pending::Maintenance(step) => self.maintained(step, result),
         }
     }
 

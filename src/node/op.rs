@@ -6,7 +6,7 @@ use crate::client::transaction::CommitTransaction;
 use crate::group::{CommitOffsets, FetchOffsets};
 use crate::log::ops::{
     AlterConfigs, Append, ClaimSink, CreatePartitions, CreateTopic, DeleteTopic, DescribeTopic, Fetch,
-    GrowTopic, InitProducerId, ListBounds, ListOffsets, ListTopics, Measure, Sync, Trim,
+    GrowTopic, InitProducerId, ListBounds, ListOffsets, ListTopics, Measure, SetAside, Sync, Trim,
 };
 use crate::log::{Applied, Op, Plan, Rows};
 
@@ -61,6 +61,7 @@ any_op! {
     Measure(Measure),
     Trim(Trim),
     Sync(Sync),
+    SetAside(SetAside),
     CommitOffsets(CommitOffsets),
     FetchOffsets(FetchOffsets),
     Forwarder(ForwarderOp),

@@ -11,7 +11,7 @@ impl Node {
     pub(super) fn send_to(&mut self, name: &str, row: TopicRow, send: PendingSend) {
         if !self.producer.knows(&row) {
             let learning =
-                self.pending.values().any(|pending| matches!(pending, Pending::Learn(n) if n == name));
+                self.pending.values().any(|pending| matches!(&pending.0, Pending::Learn(n) if n == name));
             self.topics.postpone(name, Want::Send(send));
             if !learning {
                 let partitions: Vec<TopicPartition> = row.topic_partitions().collect();

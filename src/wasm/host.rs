@@ -66,6 +66,16 @@ impl Host {
     pub(super) fn event(&self, event: &Event) {
         match event {
             Event::Forwarder(id, topic, event) => self.forwarder_event(*id, topic, event),
+            Event::Damaged { topic, partition, damaged } => self.tell(
+                "log.corrupt",
+                &[
+                    ("topic", topic.as_str().into()),
+                    ("partition", (*partition).into()),
+                    ("first", damaged.first.to_string().into()),
+                    ("last", damaged.last.to_string().into()),
+                    ("reason", damaged.error.message().into()),
+                ],
+            ),
             Event::Trimmed { topic, partition, start } => self.tell(
                 "log.trimmed",
                 &[

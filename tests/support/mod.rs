@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod origin;
+
 use std::collections::BTreeMap;
 
 use headwater::base::{Code, Error};

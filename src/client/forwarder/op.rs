@@ -1,9 +1,10 @@
 use super::row::DeliveryRow;
 use super::wire::{Cut, cut, first_offset};
 use crate::base::{Code, Error, Offset, ProducerId, TopicPartition};
+use crate::log::batch::BatchHeader;
 use crate::log::{
-    Applied, Durability, Op, PartitionRow, Plan, Rows, Scan, Store, Write, batch_range, delivered,
-    end_offset, last_batch, partition_key, unknown_partition,
+    Applied, Durability, Key, Op, Plan, Rows, Scan, Store, Value, Write, batch_range, delivered, last_batch,
+    partition_key, rows,
 };
 
 /// The transactions of a forwarder. All but the first compare the row with the one that was read: whoever is not
@@ -101,6 +102,23 @@ impl ForwarderOp {
         Err(Error::new(Code::DeliveryFenced, message))
     }
 
+    /// The batches up to the first damaged one, which is an error where nothing that is wanted lies before it: a new
+    /// CRC must not hide that the old one did not match.
+    fn sound<'a>(&self, stored: impl Iterator<Item = &'a (Key, Value)>) -> Result<Vec<&'a [u8]>, Error> {
+        let from = self.reads().map_or(0, |(from, ..)| from);
+        let mut batches = Vec::new();
+        let mut wanted = false;
+        for (key, bytes) in stored {
+            match rows::sound(key, bytes) {
+                Ok(header) => wanted |= header.last_offset() >= from,
+                Err(_) if wanted => break,
+                Err(error) => return Err(error),
+            }
+            batches.push(bytes.as_slice());
+        }
+        Ok(batches)
+    }
+
     fn put(&self, row: &DeliveryRow) -> Write {
         Write::Put(Store::Deliveries, partition_key(self.tp()), row.encode())
     }
@@ -146,12 +164,9 @@ impl Op for ForwarderOp {
     fn apply(&self, rows: &Rows) -> Result<Applied<Claimed>, Error> {
         let stored = rows.value(0);
         self.compare(stored)?;
-        let Some(partition) = rows.value(1).map(PartitionRow::decode).transpose()? else {
-            return Err(unknown_partition(self.tp().partition));
-        };
-        let end = end_offset(&partition, rows.value(2))?;
-        let batches: Vec<&[u8]> =
-            rows.all(3).iter().chain(rows.all(4)).map(|(_, batch)| batch.as_slice()).collect();
+        let partition = rows::partition(self.tp(), rows.value(1))?;
+        let end = rows::sound_end(&partition, rows.first(2))?;
+        let batches = self.sound(rows.all(3).iter().chain(rows.all(4)))?;
         let doubted = |row: &DeliveryRow, doubt: bool| {
             let uncertain = if doubt { row.uncertain.max(end) } else { row.uncertain };
             DeliveryRow { uncertain, ..row.clone() }
@@ -185,7 +200,10 @@ fn mark(
 ) -> Result<(DeliveryRow, Option<Cut>), Error> {
     let all = || batches.iter().copied();
     let from = row.committed.max(log_start);
-    let first = first_offset(all(), from)?.unwrap_or(from);
+    // Where nothing but batches without records is left, delivery stands behind them.
+    let beyond = batches.last().map(|last| BatchHeader::read(last)).transpose()?;
+    let beyond = beyond.map_or(from, |last| last.next_offset().max(from));
+    let first = first_offset(all(), from)?.unwrap_or(beyond);
     if first != row.committed {
         row.committed = first;
         row = row.next_epoch(fresh);

@@ -4,8 +4,7 @@ use crate::log::batch::{self, BatchHeader};
 use crate::log::ops::{TransactionalRow, producer_state_key};
 use crate::log::producer_state::{Admission, ProducerState};
 use crate::log::{
-    Applied, Durability, Op, PartitionRow, Plan, Rows, Scan, Store, Write, batch_key, end_offset, last_batch,
-    partition_key, unknown_partition,
+    Applied, Durability, Op, Plan, Rows, Scan, Store, Write, batch_key, last_batch, partition_key, rows,
 };
 
 /// Commits a transaction: records of many partitions and consumed offsets are written together, or nothing is.
@@ -56,9 +55,8 @@ impl CommitTransaction {
         (tp, batches): &(TopicPartition, Vec<Vec<u8>>),
         writes: &mut Vec<Write>,
     ) -> Result<Offset, Error> {
-        let row = rows.value(scan).map(PartitionRow::decode).transpose()?;
-        let row = row.ok_or_else(|| unknown_partition(tp.partition))?;
-        let mut end = end_offset(&row, rows.value(scan + 1))?;
+        let row = rows::partition(*tp, rows.value(scan))?;
+        let mut end = rows::sound_end(&row, rows.first(scan + 1))?;
         let mut state = rows.value(scan + 2).map(ProducerState::decode).transpose()?.unwrap_or_default();
         for bytes in batches {
             let header = BatchHeader::read(bytes)?;
@@ -104,9 +102,8 @@ impl Op for CommitTransaction {
         let mut scan = 1;
         for entry in &self.records {
             let end = if committed {
-                let row = rows.value(scan).map(PartitionRow::decode).transpose()?;
-                let row = row.ok_or_else(|| unknown_partition(entry.0.partition))?;
-                end_offset(&row, rows.value(scan + 1))?
+                let row = rows::partition(entry.0, rows.value(scan))?;
+                rows::end_offset(&row, rows.value(scan + 1))?
             } else {
                 self.append(rows, scan, entry, &mut applied.writes)?
             };

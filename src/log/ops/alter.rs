@@ -1,4 +1,4 @@
-use super::topics::{PARTITIONS_MAX, add_partitions, check_partitions, put_topic, topic_scan, unknown_topic};
+use super::topics::{PARTITIONS_MAX, add_partitions, check_partitions, known_topic, put_topic, topic_scan};
 use crate::base::{Code, Error, TopicConfig, TopicId};
 use crate::log::rows::{PartitionRow, TopicRow};
 use crate::log::{Applied, Durability, Op, Plan, Rows, Scan, Store, Write, partition_prefix, prefix_range};
@@ -23,7 +23,7 @@ impl Op for CreatePartitions {
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<TopicRow>, Error> {
-        let mut topic = TopicRow::decode(rows.value(0).ok_or_else(|| unknown_topic(&self.name))?)?;
+        let mut topic = known_topic(&self.name, rows)?;
         check_partitions(self.total)?;
         if self.total <= topic.partitions {
             let (name, has, total) = (&self.name, topic.partitions, self.total);
@@ -69,7 +69,7 @@ impl Op for AlterConfigs {
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<TopicRow>, Error> {
-        let mut topic = TopicRow::decode(rows.value(0).ok_or_else(|| unknown_topic(&self.name))?)?;
+        let mut topic = known_topic(&self.name, rows)?;
         if topic.id != self.id {
             return Err(Error::new(
                 Code::StorageConflict,

@@ -1,6 +1,6 @@
 use crate::base::{Code, Error, Offset, TopicPartition};
 use crate::log::batch::{self, BatchHeader};
-use crate::log::rows::{self, PartitionRow};
+use crate::log::rows;
 use crate::log::{
     Applied, Durability, Key, Op, Plan, Rows, Scan, Store, Value, Write, batch_key, batch_range,
     partition_key,
@@ -85,7 +85,11 @@ impl Op for Append {
         for entry in &self.entries {
             let answer = match entry.expected {
                 Some(expected) => Ok(entry.confirm(expected, rows.value(scan))?),
-                None => entry.append_at_end(rows, scan, &mut applied.writes),
+                // Whether the end is damaged is not for one entry to answer: it is mended, and all of it run again.
+                None => match entry.append_at_end(rows, scan, &mut applied.writes) {
+                    Err(error) if error.code() == Code::CorruptMessage => return Err(error),
+                    answer => answer,
+                },
             };
             scan += entry.scans();
             applied.reply.push(answer);
@@ -114,7 +118,7 @@ impl AppendEntry {
 
     /// The batch was added at the expected offset; the row decides whether that was right.
     fn confirm(&self, expected: Expected, row: Option<&[u8]>) -> Result<Appended, Error> {
-        let current = row.map(PartitionRow::decode).transpose()?;
+        let current = row.map(|row| rows::partition(self.tp, Some(row))).transpose()?;
         if current.is_none_or(|row| row.generation != expected.generation) {
             return Err(Error::new(
                 Code::StorageConflict,
@@ -126,10 +130,8 @@ impl AppendEntry {
     }
 
     fn append_at_end(&self, rows: &Rows, scan: usize, writes: &mut Vec<Write>) -> Result<Appended, Error> {
-        let Some(row) = rows.value(scan).map(PartitionRow::decode).transpose()? else {
-            return Err(rows::unknown_partition(self.tp.partition));
-        };
-        let end = rows::end_offset(&row, rows.value(scan + 1))?;
+        let row = rows::partition(self.tp, rows.value(scan))?;
+        let end = rows::sound_end(&row, rows.first(scan + 1))?;
         let seen = if self.attempted_from.is_some() { rows.all(scan + 2) } else { &[] };
         if let Some(base) = self.landed(seen)? {
             let end = Expected { next: end, generation: row.generation, start: row.start };

@@ -1,9 +1,9 @@
 use crate::base::{Error, Offset, TopicPartition};
-use crate::log::batch::BatchHeader;
-use crate::log::rows::{self, PartitionRow};
+use crate::log::rows;
 use crate::log::{Applied, Op, Plan, Rows, Scan, Store, batch_range, partition_key};
 
-/// Reads whole batches from an offset on.
+/// Reads whole batches from an offset on. A damaged one is an error, [`Code::CorruptMessage`](crate::base::Code), where
+/// it is the first; see [`super::SetAside`].
 #[derive(Clone, Debug)]
 pub struct Fetch {
     /// Where to read.
@@ -40,19 +40,22 @@ impl Op for Fetch {
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Fetched>, Error> {
-        let Some(row) = rows.value(0).map(PartitionRow::decode).transpose()? else {
-            return Err(rows::unknown_partition(self.tp.partition));
-        };
+        let row = rows::partition(self.tp, rows.value(0))?;
         let end = rows::end_offset(&row, rows.value(1))?;
         let mut batches = Vec::new();
         if (row.start..end).contains(&self.offset) {
-            if let Some(floor) = rows.value(2)
-                && BatchHeader::read(floor)?.last_offset() >= self.offset
-            {
-                batches.push(floor.to_vec());
+            for (key, bytes) in rows.all(2).iter().chain(rows.all(3)) {
+                match rows::sound(key, bytes) {
+                    Ok(header) if header.last_offset() < self.offset => {}
+                    Ok(_) => batches.push(bytes.clone()),
+                    // What lies before it is good; the next fetch begins at it, and says so.
+                    Err(_) if !batches.is_empty() => break,
+                    Err(error) => return Err(error),
+                }
+                if batches.len() >= self.batches_max.max(1) {
+                    break;
+                }
             }
-            let room = self.batches_max.saturating_sub(batches.len()).max(1);
-            batches.extend(rows.all(3).iter().take(room).map(|(_, value)| value.clone()));
         }
         Ok(Applied::reply(Fetched { start: row.start, end, batches }))
     }

@@ -1,7 +1,7 @@
 use crate::base::{Error, Offset, Timestamp, TopicPartition};
-use crate::log::batch::{self, BatchHeader, Compression};
-use crate::log::rows::{self, PartitionRow};
-use crate::log::{Applied, Op, Plan, Rows, Scan, Store, batch_range, partition_key};
+use crate::log::batch::{self, Compression};
+use crate::log::rows;
+use crate::log::{Applied, Key, Op, Plan, Rows, Scan, Store, Value, batch_range, partition_key};
 
 /// Both ends of some partitions.
 #[derive(Clone, Debug)]
@@ -34,9 +34,8 @@ impl Op for ListBounds {
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Self::Reply>, Error> {
         let bounds = self.partitions.iter().enumerate().map(|(index, tp)| {
-            let row = rows.value(index * 2).map(PartitionRow::decode).transpose()?;
-            let row = row.ok_or_else(|| rows::unknown_partition(tp.partition))?;
-            let end = rows::end_offset(&row, rows.value(index * 2 + 1))?;
+            let row = rows::partition(*tp, rows.value(index * 2))?;
+            let end = rows::sound_end(&row, rows.first(index * 2 + 1))?;
             Ok(Bounds { start: row.start, end, generation: row.generation })
         });
         Ok(Applied::reply(bounds.collect::<Result<_, Error>>()?))
@@ -77,13 +76,13 @@ pub enum ListedOffset {
 impl ListOffsets {
     const BATCHES_A_SLICE: usize = 64;
 
-    fn find(&self, start: Offset, end: Offset, rows: &[(Vec<u8>, Vec<u8>)]) -> Result<ListedOffset, Error> {
+    fn find(&self, start: Offset, end: Offset, batches: &[(Key, Value)]) -> Result<ListedOffset, Error> {
         let OffsetSpec::At(time) = self.spec else {
             return Ok(ListedOffset::Found(if self.spec == OffsetSpec::Earliest { start } else { end }));
         };
         let mut next = self.from;
-        for (_, bytes) in rows {
-            let header = BatchHeader::read(bytes)?;
+        for (key, bytes) in batches {
+            let header = rows::sound(key, bytes)?;
             next = header.next_offset();
             if header.max_timestamp < time || header.last_offset() < start {
                 continue;
@@ -99,7 +98,7 @@ impl ListOffsets {
                 }
             }
         }
-        let exhausted = rows.len() < Self::BATCHES_A_SLICE || next >= end;
+        let exhausted = batches.len() < Self::BATCHES_A_SLICE || next >= end;
         Ok(if exhausted { ListedOffset::Found(end) } else { ListedOffset::Continue(next) })
     }
 }
@@ -117,9 +116,7 @@ impl Op for ListOffsets {
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<ListedOffset>, Error> {
-        let Some(row) = rows.value(0).map(PartitionRow::decode).transpose()? else {
-            return Err(rows::unknown_partition(self.tp.partition));
-        };
+        let row = rows::partition(self.tp, rows.value(0))?;
         let end = rows::end_offset(&row, rows.value(1))?;
         Ok(Applied::reply(self.find(row.start, end, rows.all(2))?))
     }

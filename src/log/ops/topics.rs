@@ -1,5 +1,6 @@
+use super::SetAside;
 use crate::base::{Code, Error, TopicConfig, TopicId, TopicPartition};
-use crate::log::rows::{PartitionRow, TopicRow};
+use crate::log::rows::{self, PartitionRow, TopicRow};
 use crate::log::{
     Applied, Durability, Key, Op, Plan, Rows, Scan, Store, Write, partition_key, partition_prefix,
     prefix_range,
@@ -23,7 +24,12 @@ pub(super) fn add_partitions(
     })
 }
 
-pub(super) fn unknown_topic(name: &str) -> Error {
+/// The topic of the first scan, which must be there.
+pub(super) fn known_topic(name: &str, rows: &Rows) -> Result<TopicRow, Error> {
+    rows::topic(name, rows.value(0))?.ok_or_else(|| unknown_topic(name))
+}
+
+fn unknown_topic(name: &str) -> Error {
     Error::new(
         Code::UnknownTopicOrPartition,
         format!("this log has no topic \"{name}\": create it with admin.createTopics or by sending to it"),
@@ -92,8 +98,8 @@ impl Op for CreateTopic {
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Created>, Error> {
         self.check()?;
-        if let Some(row) = rows.value(0) {
-            return Ok(Applied::reply(Created { topic: TopicRow::decode(row)?, existed: true }));
+        if let Some(topic) = rows::topic(&self.name, rows.value(0))? {
+            return Ok(Applied::reply(Created { topic, existed: true }));
         }
         let topic =
             TopicRow { id: self.id, partitions: self.partitions, config: self.config.clone(), sink: None };
@@ -124,7 +130,7 @@ impl Op for GrowTopic {
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<TopicRow>, Error> {
-        let mut topic = TopicRow::decode(rows.value(0).ok_or_else(|| unknown_topic(&self.name))?)?;
+        let mut topic = known_topic(&self.name, rows)?;
         let grown = self.partitions.min(PARTITIONS_MAX);
         if grown <= topic.partitions {
             return Ok(Applied::reply(topic));
@@ -153,7 +159,7 @@ impl Op for ClaimSink {
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<TopicRow>, Error> {
-        let mut topic = TopicRow::decode(rows.value(0).ok_or_else(|| unknown_topic(&self.name))?)?;
+        let mut topic = known_topic(&self.name, rows)?;
         match &topic.sink {
             Some(sink) if *sink == self.sink => return Ok(Applied::reply(topic)),
             Some(sink) => {
@@ -185,7 +191,7 @@ impl Op for DescribeTopic {
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Self::Reply>, Error> {
-        Ok(Applied::reply(rows.value(0).map(TopicRow::decode).transpose()?))
+        Ok(Applied::reply(rows::topic(&self.name, rows.value(0))?))
     }
 }
 
@@ -206,10 +212,10 @@ impl Op for ListTopics {
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Self::Reply>, Error> {
-        let topics = rows
-            .all(0)
-            .iter()
-            .map(|(name, row)| Ok((String::from_utf8_lossy(name).into_owned(), TopicRow::decode(row)?)));
+        let topics = rows.all(0).iter().filter_map(|(name, row)| {
+            let name = String::from_utf8_lossy(name).into_owned();
+            rows::topic(&name, Some(row)).map(|row| Some((name, row?))).transpose()
+        });
         Ok(Applied::reply(topics.collect::<Result<_, Error>>()?))
     }
 }
@@ -226,14 +232,15 @@ impl Op for DeleteTopic {
     type Reply = TopicRow;
 
     fn plan(&self) -> Plan {
-        let writes = vec![Store::Topics, Store::Partitions, Store::Batches, Store::Deliveries];
+        let writes = vec![Store::Topics, Store::Partitions, Store::Batches, Store::Deliveries, Store::Meta];
         Plan::write(vec![topic_scan(&self.name)], writes, Durability::Strict)
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<TopicRow>, Error> {
-        let topic = TopicRow::decode(rows.value(0).ok_or_else(|| unknown_topic(&self.name))?)?;
+        let topic = known_topic(&self.name, rows)?;
         let (from, to) = prefix_range(&partition_prefix(topic.id));
         let mut writes = vec![Write::Delete(Store::Topics, self.name.as_bytes().to_vec())];
+        writes.push(Write::DeleteRange(Store::Meta, SetAside::kept_key(&from), SetAside::kept_key(&to)));
         for store in [Store::Partitions, Store::Batches, Store::Deliveries] {
             writes.push(Write::DeleteRange(store, from.clone(), to.clone()));
         }

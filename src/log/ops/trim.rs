@@ -1,6 +1,6 @@
 use crate::base::{Code, Error, Offset, Timestamp, TopicPartition};
 use crate::log::batch::BatchHeader;
-use crate::log::rows::{self, PartitionRow, TopicRow};
+use crate::log::rows::{self, PartitionRow};
 use crate::log::{
     Applied, Durability, Op, Plan, Rows, Scan, Store, Write, batch_key, batch_range, partition_key,
 };
@@ -36,17 +36,14 @@ impl Op for Trim {
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Offset>, Error> {
-        let Some(row) = rows.value(0).map(PartitionRow::decode).transpose()? else {
-            return Err(rows::unknown_partition(self.tp.partition));
-        };
-        let end = rows::end_offset(&row, rows.value(1))?;
+        let row = rows::partition(self.tp, rows.value(0))?;
+        let end = rows::sound_end(&row, rows.first(1))?;
         let asked = self.before.unwrap_or(end);
         if asked > end {
             let message = "records cannot be deleted beyond the end of the partition";
             return Err(Error::new(Code::OffsetOutOfRange, message));
         }
-        let forwarded =
-            rows.value(2).map(TopicRow::decode).transpose()?.is_some_and(|topic| topic.sink.is_some());
+        let forwarded = rows::topic(&self.topic, rows.value(2))?.is_some_and(|topic| topic.sink.is_some());
         let start =
             if forwarded { asked.min(rows.value(3).map_or(Ok(row.start), rows::delivered)?) } else { asked };
         if start <= row.start {

@@ -1,0 +1,9 @@
+//! What whole nodes make of their log: damage, transactions, maintenance, a quota that is used up.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "log_node/damage.rs"]
+mod damage;
+mod support;
+#[path = "log_node/transactions.rs"]
+mod transactions;
