@@ -150,7 +150,7 @@ impl Origin {
 /// Runs the transaction, and has nobody hear of it.
 pub fn unheard(op: &AnyOp, table: &mut Table) -> Option<Result<AnyReply, Error>> {
     let error = Error::new(Code::StorageUnknownOutcome, "the connection died");
-    Some(table.run(op).and_then(|_| Err(error)))
+    Some(table.run(op).and(Err(error)))
 }
 
 /// True where the operation writes batches.
