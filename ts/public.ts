@@ -12,6 +12,15 @@ export type {
   TopicPartitionConfig,
 } from './kafka/admin.ts'
 export { Admin } from './kafka/admin.ts'
+export type {
+  Assigner,
+  AssignerAssignment,
+  AssignerCluster,
+  AssignerMember,
+  BuiltInAssigner,
+  PartitionAssigner,
+} from './kafka/assigners.ts'
+export { PartitionAssigners } from './kafka/assigners.ts'
 export type { Batch } from './kafka/batch.ts'
 export type { CompressionCodec } from './kafka/compression.ts'
 export { CompressionCodecs, CompressionTypes } from './kafka/compression.ts'
@@ -83,6 +92,8 @@ export type {
 export { DefaultPartitioner, LegacyPartitioner, Partitioners } from './kafka/partitioners.ts'
 export type { ProducerConfig, ProducerEvents } from './kafka/producer.ts'
 export { Producer } from './kafka/producer.ts'
+export type { MemberAssignmentFields, MemberMetadataFields } from './kafka/protocol.ts'
+export { AssignerProtocol } from './kafka/protocol.ts'
 export type { RetryOptions } from './kafka/retry.ts'
 export type { MessageStream, StreamMessage, StreamOptions } from './kafka/stream.ts'
 export type {

@@ -1,5 +1,6 @@
 import type { KafkaMessage } from '../native/messages.ts'
 import type { ConsumerOptions } from '../native/types.ts'
+import { Assigners, type BuiltInAssigner, nativeName, type PartitionAssigner } from './assigners.ts'
 import type { Intercept } from './batch.ts'
 import type {
   ConsumerRunConfig,
@@ -49,6 +50,11 @@ export interface ConsumerConfig extends RebalanceListener {
   preferVisible?: boolean
   /** Read records of transactions that are open or were aborted too. Default false. */
   readUncommitted?: boolean
+  /**
+   * How the group shares its partitions, the preferred first: of those that all members have, one is used. Default:
+   * `['uniform']`, which moves as few partitions as it can. See `PartitionAssigners`.
+   */
+  partitionAssigners?: (PartitionAssigner | BuiltInAssigner)[]
   /** See {@link ConsumerInterceptor}. */
   interceptors?: ConsumerInterceptor[]
   /** A handler that runs so long, or records that nobody reads for so long, emit STALLED; 0 never. Default 60000. */
@@ -86,11 +92,12 @@ export function runnerOptions({
   const { onPartitionsAssigned, onPartitionsRevoked, onPartitionsLost, interceptors = [] } = config
   const { groupId, heartbeatInterval = 3_000, rebalanceTimeout = 60_000 } = config
   const listener = Object.entries({ onPartitionsAssigned, onPartitionsRevoked, onPartitionsLost, ...run })
-  const member = memberOptions(config, shared.clientId)
+  const assigners = new Assigners(config.partitionAssigners ?? ['uniform'], groupId, log)
   return {
     node,
     groupId,
-    member,
+    member: memberOptions(config, shared.clientId, assigners.names.map(nativeName)),
+    assigners,
     members: shared.members,
     subscription,
     config: Object.fromEntries(listener.filter(([, value]) => value !== undefined)),
@@ -99,7 +106,7 @@ export function runnerOptions({
     maxWaitTimeInMs: config.maxWaitTimeInMs ?? 5_000,
     heartbeatInterval,
     rebalanceTimeout,
-    assignor: member.assignors[0] ?? '',
+    assignor: assigners.names[0] ?? '',
     stallTimeout: config.stallTimeout ?? 60_000,
     lagInterval: config.lagInterval ?? 0,
     intercept: intercepting(interceptors, log),
@@ -112,7 +119,7 @@ export function runnerOptions({
   }
 }
 
-function memberOptions(config: ConsumerConfig, clientId: string): ConsumerOptions {
+function memberOptions(config: ConsumerConfig, clientId: string, assignors: string[]): ConsumerOptions {
   const {
     groupInstanceId,
     heartbeatInterval = 3_000,
@@ -127,7 +134,7 @@ function memberOptions(config: ConsumerConfig, clientId: string): ConsumerOption
     sessionTimeout,
     heartbeatInterval,
     rebalanceTimeout,
-    assignors: ['uniform'],
+    assignors,
     preferVisible: config.preferVisible ?? false,
     readUncommitted: config.readUncommitted ?? false,
   }

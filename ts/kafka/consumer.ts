@@ -41,6 +41,7 @@ export interface WaitOptions {
 /** Reads records as a member of a group, or from partitions that it is told. */
 export class Consumer extends Client {
   readonly events: ConsumerEvents = CONSUMER_EVENTS
+  readonly groupId: string
   private readonly subscription = new Subscription()
   private readonly options: Omit<Parameters<typeof runnerOptions>[0], 'run' | 'node'>
   private manual: ManualAssignment[] | undefined
@@ -52,7 +53,7 @@ export class Consumer extends Client {
   /** @internal */
   constructor(
     private readonly shared: Shared,
-    private readonly config: ConsumerConfig,
+    config: ConsumerConfig,
   ) {
     super('Consumer', shared.logger, CONSUMER_EVENTS)
     const { groupId, heartbeatInterval = 3_000, sessionTimeout = 30_000 } = config
@@ -64,6 +65,7 @@ export class Consumer extends Client {
         `Consumer heartbeatInterval (${heartbeatInterval}) must be lower than sessionTimeout (${sessionTimeout}). It is recommended to set heartbeatInterval to approximately a third of the sessionTimeout.`,
       )
     }
+    this.groupId = groupId
     const { subscription, log } = this
     const emit = <Name extends keyof ConsumerEventPayloads>(
       name: Name,
@@ -143,7 +145,7 @@ export class Consumer extends Client {
    * when it crashed or was stopped before. A second call while it runs is ignored.
    */
   async run(config: ConsumerRunConfig = {}): Promise<void> {
-    const { groupId } = this.config
+    const { groupId } = this
     if (this.runner !== undefined) {
       this.log.warn('consumer#run was called, but the consumer is already running', { groupId })
       return
@@ -245,7 +247,7 @@ export class Consumer extends Client {
   async committed(
     partitions: TopicPartition[] = this.assignment(),
   ): Promise<TopicPartitionOffsetAndMetadata[]> {
-    return committedOf(this.connected().node, this.config.groupId, partitions)
+    return committedOf(this.connected().node, this.groupId, partitions)
   }
 
   /** The first offset of each partition. */

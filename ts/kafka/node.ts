@@ -1,6 +1,7 @@
 import type { Node } from '../generated/page-bindings.js'
 import { instance } from '../native/instance.ts'
 import type { ConsumerOptions, Delivery, Host, NodeEvent, OpenOptions, WireBatch } from '../native/types.ts'
+import type { Assigners, AssignmentSpec } from './assigners.ts'
 import { fromNative, KafkaJSError } from './errors.ts'
 import { legacy } from './legacy.ts'
 import { watchPage } from './page.ts'
@@ -36,6 +37,8 @@ const REOPEN_AFTER_MS = 1_000
 export class NodeHandle implements Host {
   /** What is sent to the log. */
   readonly sender: Sender = new Sender(this)
+  /** The assigners of the consumers that are in their groups. */
+  assigners: [groupId: string, own: Assigners][] = []
   private running: RunningNode | undefined
   private opening: Promise<RunningNode> | undefined
   private readonly listeners = new Set<(event: NodeEvent) => void>()
@@ -125,6 +128,14 @@ export class NodeHandle implements Host {
     const forwarding = this.forwardings.get(forwarder)
     if (forwarding === undefined) throw new Error('the forwarder was stopped')
     return forwarding.deliver(batches, keepalive)
+  }
+
+  /** For the wasm: shares partitions by an assigner of JavaScript. */
+  async assign(groupId: string, name: string, spec: AssignmentSpec): ReturnType<Assigners['assign']> {
+    const found = this.assigners.find(([group, own]) => group === groupId && own.names.includes(name))
+    if (found === undefined)
+      throw new Error(`no consumer of ${groupId} in this page has the assigner ${name}`)
+    return found[1].assign(name, spec)
   }
 
   private open(): Promise<RunningNode> {

@@ -1,4 +1,5 @@
 import type { ConsumerOptions, TopicDescription } from '../native/types.ts'
+import type { Assigners } from './assigners.ts'
 import { keyOf } from './assignment.ts'
 import type { TopicPartition } from './consuming.ts'
 import {
@@ -21,6 +22,7 @@ import { Waits } from './waits.ts'
 export interface RunnerOptions extends Omit<SessionOptions, 'pauses' | 'seeks' | 'topics'> {
   readonly node: NodeHandle
   readonly member: ConsumerOptions
+  readonly assigners: Assigners
   readonly members: Set<GroupMember>
   readonly subscription: Subscription
   readonly stallTimeout: number
@@ -174,9 +176,11 @@ export class Runner {
   /** One session, from the join to the leave. */
   private async work(joined: () => void): Promise<void> {
     const { options } = this
-    const { node, groupId, members } = options
+    const { node, groupId, members, assigners } = options
     this.topics = await this.resolve()
-    const member = await node.member(groupId, options.member)
+    const metadata = assigners.metadata(this.topics.map(({ topic }) => topic))
+    const described = metadata === undefined ? options.member : { ...options.member, metadata }
+    const member = await node.member(groupId, described)
     this.member = member
     const session = new Session(
       {
@@ -198,6 +202,7 @@ export class Runner {
       if (this.stopping) return
       this.session = session
       members.add(owner)
+      node.assigners.push([groupId, assigners])
       unwatch = monitor(session, options)
       member.tell((native) => {
         for (const { topic, fromBeginning } of this.topics) native.subscribe(topic, fromBeginning)
@@ -209,6 +214,7 @@ export class Runner {
     } finally {
       unwatch()
       members.delete(owner)
+      node.assigners = node.assigners.filter(([, own]) => own !== assigners)
       this.progressed = session.progress > 0
       this.session = undefined
       this.member = undefined

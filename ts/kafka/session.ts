@@ -187,14 +187,15 @@ export class Session implements Around {
   position(place: TopicPartition): bigint | undefined {
     const assigned = this.assignment.get(place)
     const { work, resolved } = assigned ?? {}
-    if (work !== undefined && !work.stale) return resolved ?? work.batch.first
+    if (resolved !== undefined) return resolved
+    if (work !== undefined && !work.stale) return work.batch.first
     return assigned && this.member.ask((native) => native.position(place.topic, place.partition))
   }
 
   heartbeat(): void {
     const { emit, groupId, heartbeatInterval } = this.options
     const now = Date.now()
-    if (now - this.heartbeatAt < heartbeatInterval) return
+    if (this.memberId === '' || now - this.heartbeatAt < heartbeatInterval) return
     this.heartbeatAt = now
     emit('HEARTBEAT', { groupId, memberId: this.memberId, groupGenerationId: this.epoch })
   }
@@ -341,6 +342,8 @@ export class Session implements Around {
 
   private async take(places: TopicPartition[], step: Rebalance): Promise<void> {
     const { seeks, pauses, groupId, emit, assignor, log } = this.options
+    // The join was a heartbeat too.
+    this.heartbeatAt = Date.now()
     this.moment += 1
     for (const place of places) this.assignment.add(place, this.moment)
     const memberAssignment = this.assignment.byTopic()

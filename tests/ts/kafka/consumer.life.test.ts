@@ -227,21 +227,21 @@ describe('events', () => {
   test('heartbeats are not closer than their interval', async () => {
     const kafka = memory()
     await send(kafka, 't', numbers(20))
-    const consumer = kafka.consumer({ groupId: 'g', heartbeatInterval: 10_000 })
-    let beats = 0
+    const consumer = kafka.consumer({ groupId: 'g', heartbeatInterval: 20 })
+    const beats: number[] = []
     let handled = 0
-    consumer.on(consumer.events.HEARTBEAT, () => {
-      beats += 1
-    })
+    consumer.on(consumer.events.HEARTBEAT, ({ timestamp }) => beats.push(timestamp))
     await consumer.subscribe({ topics: ['t'], fromBeginning: true })
     await consumer.run({
       eachMessage: async ({ heartbeat }) => {
-        await heartbeat()
+        await Promise.all([heartbeat(), heartbeat(), pause(5)])
         handled += 1
       },
     })
     await until(() => handled === 20, 'all are handled')
-    expect(beats).toBe(1)
+    expect(beats.length).toBeGreaterThan(1)
+    const gaps = beats.slice(1).map((beat, index) => beat - (beats[index] ?? 0))
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(20)
     await consumer.disconnect()
   })
 })
