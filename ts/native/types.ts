@@ -188,6 +188,30 @@ export interface PartitionOffset {
   metadata: string | null | undefined
 }
 
+/** A group as the log describes it. */
+export interface GroupRow {
+  groupId: string
+  state: 'Empty' | 'Assigning' | 'Reconciling' | 'Stable' | 'Dead'
+  epoch: number
+  assignor: string
+  /** The node that coordinates it. */
+  coordinator: string
+  members: MemberRow[]
+}
+
+/** A member as its group describes it. */
+export interface MemberRow {
+  memberId: string
+  instanceId?: string | null | undefined
+  clientId: string
+  url: string
+  visible: boolean
+  epoch: number
+  /** What it is subscribed to. */
+  topics: string[]
+  partitions: { topic: string; partitions: number[] }[]
+}
+
 /** A topic as the log describes it. */
 export interface TopicDescription {
   name: string
