@@ -10,6 +10,8 @@ mod configs;
 mod damage;
 #[path = "log/partition.rs"]
 mod partition;
+#[path = "log/retention.rs"]
+mod retention;
 mod support;
 #[path = "log/transactions.rs"]
 mod transactions;

@@ -49,6 +49,7 @@ impl Origin {
                     }
                 }
                 Output::Release(lock) => self.release((node, lock)),
+                Output::Idle(id) => self.handle(node, Input::Idle(id)),
                 Output::Done(call, result) => {
                     self.answers[node].insert(call, result);
                 }

@@ -3,7 +3,7 @@
 use super::batch::{self, BatchHeader};
 use super::key::batch_range;
 use super::op::{Key, Scan, Store, Value};
-use crate::base::{Code, Error, Offset, Reader, TopicConfig, TopicId, TopicPartition, Writer};
+use crate::base::{Code, Error, Offset, Reader, Timestamp, TopicConfig, TopicId, TopicPartition, Writer};
 
 /// A topic, by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,23 +69,44 @@ impl TopicRow {
 }
 
 /// A partition. Whatever deletes batches writes it in the same transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PartitionRow {
     /// The log start offset: the first that can be read.
     pub start: Offset,
     /// Grows whenever batches are deleted, so that a writer with an old view cannot write over a gap.
     pub generation: u64,
+    /// How far it was compacted.
+    pub compacted: Compacted,
+}
+
+/// What the last compaction of a partition left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compacted {
+    /// Every record before this offset has been looked at.
+    pub upto: Offset,
+    /// So many of them are left.
+    pub kept: i64,
+    /// When a tombstone among them may go; 0 where there is none.
+    pub horizon: Timestamp,
 }
 
 impl PartitionRow {
+    /// Of a partition that was never compacted.
     const VERSION: u8 = 1;
+    const VERSION_COMPACTED: u8 = 2;
 
     /// The row's bytes.
     pub fn encode(&self) -> Vec<u8> {
+        let compacted = self.compacted != Compacted::default();
         let mut writer = Writer::new();
-        writer.u8(Self::VERSION);
+        writer.u8(if compacted { Self::VERSION_COMPACTED } else { Self::VERSION });
         writer.i64(self.start);
         writer.bytes(&self.generation.to_be_bytes());
+        if compacted {
+            writer.i64(self.compacted.upto);
+            writer.i64(self.compacted.kept);
+            writer.i64(self.compacted.horizon);
+        }
         writer.finish()
     }
 
@@ -99,10 +120,17 @@ impl PartitionRow {
 
     fn read(bytes: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(bytes);
-        version(&mut reader, Self::VERSION)?;
+        let version = reader.u8()?;
         let start = reader.i64()?;
         let generation = u64::from_be_bytes(reader.i64()?.to_be_bytes());
-        Ok(Self { start, generation })
+        let compacted = match version {
+            Self::VERSION => Compacted::default(),
+            Self::VERSION_COMPACTED => {
+                Compacted { upto: reader.i64()?, kept: reader.i64()?, horizon: reader.i64()? }
+            }
+            _ => return Err(unreadable("another version")),
+        };
+        Ok(Self { start, generation, compacted })
     }
 }
 
@@ -174,6 +202,11 @@ pub fn end_offset(row: &PartitionRow, last: Option<&[u8]>) -> Result<Offset, Err
 pub fn sound_end(row: &PartitionRow, last: Option<&(Key, Value)>) -> Result<Offset, Error> {
     let last = last.map(|(key, bytes)| sound(key, bytes)).transpose()?;
     Ok(last.map_or(0, |header| header.next_offset()).max(row.start))
+}
+
+/// The base offset in a batch's key.
+pub fn base_of(key: &[u8]) -> Option<Offset> {
+    key.last_chunk().map(|bytes| Offset::from_be_bytes(*bytes))
 }
 
 /// The header of a stored batch that is whole, undamaged, and where it says it is.

@@ -122,7 +122,7 @@ impl Node {
                 let plain = offsets.into_iter().map(|found| found.map(|offset| (offset, None)));
                 Ok(Answer::CommittedOffsets(plain.collect()))
             }
-            Ok(AnyReply::Trim(start)) => Ok(Answer::Offset(start)),
+            Ok(AnyReply::Trim(trimmed)) => Ok(Answer::Offset(trimmed.start)),
             Ok(AnyReply::ListOffsets(listed)) => return self.offset_listed(call, listed),
             Ok(_) => Err(Answer::mismatch()),
             Err(error) => Err(error),
@@ -182,6 +182,7 @@ impl Node {
             return self.done(call, Err(unknown_partition(partition)));
         }
         let tp = TopicPartition { topic: row.id, partition };
-        self.store(Trim { topic: name.to_string(), tp, before }.into(), Pending::Admin(call));
+        let trim = Trim { topic: name.to_string(), tp, before, undelivered: false };
+        self.store(trim.into(), Pending::Admin(call));
     }
 }

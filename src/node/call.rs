@@ -22,6 +22,8 @@ pub enum Input {
     Message(Message),
     /// A lock is held now.
     Granted(LockId),
+    /// The page has nothing else to do.
+    Idle(u64),
     /// A delivery has ended.
     Delivered(ForwarderId, u64, Delivery),
     /// The storage's connection was replaced: others may have written or wiped the log meanwhile.
@@ -53,6 +55,8 @@ pub enum Output {
     Send(Message),
     /// Wait for the lock of this name, hold it until it is released, and answer with [`Input::Granted`].
     Acquire(LockId, String),
+    /// Wait until the page has nothing else to do, then answer with [`Input::Idle`].
+    Idle(u64),
     /// Release this lock, or stop waiting for it.
     Release(LockId),
     /// Hand these batches to the forwarder's sink, then answer with [`Input::Delivered`].
@@ -301,6 +305,15 @@ pub enum Event {
     },
     /// A forwarder has something to say; see [`crate::client::forwarder::Event`].
     Forwarder(ForwarderId, String, crate::client::forwarder::Event),
+    /// Compaction removed records of which there are later ones of the same key.
+    Compacted {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// How many.
+        removed: i64,
+    },
     /// Retention deleted records.
     Trimmed {
         /// The topic.

@@ -1,21 +1,39 @@
-use super::{AnyReply, Event, Node, Pending};
-use crate::base::{Error, Instant, Now, Offset, Random, TopicPartition};
-use crate::client::retention::{self, Retention};
+use super::{AnyOp, AnyReply, Event, LockId, Node, Output, PageEvent, Pending};
+use crate::base::{Error, Instant, Map, Now, Offset, Random, TopicPartition};
+use crate::client::compaction::{self, Compaction};
+use crate::client::retention::{self, Retention, Sizes};
 use crate::log::TopicRow;
-use crate::log::ops::{ListTopics, Measure, Trim};
+use crate::log::ops::{BeginMaintenance, Measure, Trim};
 
-/// Retention, a partition at a time. Any node may run it: every step is one safe transaction.
+/// Retention and compaction, a partition at a time, by one node, while its page is idle. Every step is one short
+/// transaction that is as good alone: a round that is broken off has done no harm.
 pub(super) struct Maintenance {
     next_at: Instant,
+    lock: Option<LockId>,
+    /// What is left of the round.
     partitions: Vec<(String, TopicRow, TopicPartition)>,
-    pass: Option<Retention>,
+    work: Option<Work>,
+    /// The step that waits for the page to be idle.
+    waiting: Option<(AnyOp, Step)>,
+    idle: u64,
+    sizes: Map<TopicPartition, Sizes>,
+}
+
+/// What is being done to one partition.
+struct Work {
+    topic: String,
+    row: TopicRow,
+    tp: TopicPartition,
+    retention: Option<Retention>,
+    compaction: Option<Compaction>,
 }
 
 /// What a transaction of maintenance was run for.
 pub(super) enum Step {
-    List,
-    Measure { topic: String, tp: TopicPartition },
-    Trim { topic: String, tp: TopicPartition, before: Offset },
+    Begin,
+    Measure,
+    Trim(Offset),
+    Compact,
 }
 
 impl Maintenance {
@@ -23,71 +41,192 @@ impl Maintenance {
     const INTERVAL_MS: u64 = 300_000;
     /// Nothing is maintained while a page is still loading.
     const FIRST_MS: u64 = 30_000;
+    const LOCK: &'static str = "maintenance";
 
     pub(super) fn new(now: Now, random: &mut Random) -> Self {
         let jitter = random.below(Self::FIRST_MS);
-        Self { next_at: now.instant + Self::FIRST_MS + jitter, partitions: Vec::new(), pass: None }
+        Self {
+            next_at: now.instant + Self::FIRST_MS + jitter,
+            lock: None,
+            partitions: Vec::new(),
+            work: None,
+            waiting: None,
+            idle: 0,
+            sizes: Map::new(),
+        }
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        Some(self.next_at)
+        // A round under way sets the next one when it ends.
+        Some(self.next_at).filter(|_| self.lock.is_none())
     }
 }
 
 impl Node {
+    /// Asks for the round, where it is time.
     pub(super) fn maintain(&mut self) {
-        if self.maintenance.next_at > self.now.instant {
+        if self.maintenance.lock.is_some() || self.maintenance.next_at > self.now.instant {
             return;
         }
-        self.maintenance.next_at = self.now.instant + Maintenance::INTERVAL_MS;
-        if self.maintenance.pass.is_none() {
-            self.store(ListTopics.into(), Pending::Maintenance(Step::List));
+        let lock = self.lock_id();
+        self.maintenance.lock = Some(lock);
+        self.outputs.push_back(Output::Acquire(lock, Maintenance::LOCK.to_string()));
+    }
+
+    pub(super) fn maintenance_granted(&mut self, lock: LockId) {
+        if self.maintenance.lock == Some(lock) {
+            let interval_ms = Maintenance::INTERVAL_MS as i64 / 2;
+            let begin = BeginMaintenance { now: self.now.timestamp, interval_ms };
+            self.when_idle(begin.into(), Step::Begin);
         }
     }
 
-    pub(super) fn maintained(&mut self, step: Step, result: Result<AnyReply, Error>) {
+    /// Runs a step once the page is idle.
+    fn when_idle(&mut self, op: AnyOp, step: Step) {
+        self.maintenance.idle += 1;
+        self.maintenance.waiting = Some((op, step));
+        self.outputs.push_back(Output::Idle(self.maintenance.idle));
+    }
+
+    /// The page is idle.
+    pub(super) fn idle(&mut self, id: u64) {
+        if id != self.maintenance.idle {
+            return;
+        }
+        if let Some((op, step)) = self.maintenance.waiting.take() {
+            self.store(op, Pending::Maintenance(id, step));
+        }
+    }
+
+    /// A page that is frozen would keep the lock.
+    pub(super) fn page_of_maintenance(&mut self, event: PageEvent) {
+        if event == PageEvent::Suspended {
+            self.end_maintenance();
+        }
+    }
+
+    fn end_maintenance(&mut self) {
+        let maintenance = &mut self.maintenance;
+        maintenance.next_at = self.now.instant + Maintenance::INTERVAL_MS;
+        maintenance.partitions.clear();
+        (maintenance.work, maintenance.waiting) = (None, None);
+        // What is under way answers to nobody.
+        maintenance.idle += 1;
+        if let Some(lock) = maintenance.lock.take() {
+            self.outputs.push_back(Output::Release(lock));
+        }
+    }
+
+    pub(super) fn maintained(&mut self, id: u64, step: Step, result: Result<AnyReply, Error>) {
+        if id != self.maintenance.idle {
+            return;
+        }
         match (step, result) {
-            (Step::List, Ok(AnyReply::ListTopics(topics))) => {
+            (Step::Begin, Ok(AnyReply::BeginMaintenance(Some(topics)))) => {
                 let each = |(name, row): (String, TopicRow)| {
                     row.topic_partitions().map(move |tp| (name.clone(), row.clone(), tp)).collect::<Vec<_>>()
                 };
                 self.maintenance.partitions = topics.into_iter().flat_map(each).collect();
+                let partitions = &self.maintenance.partitions;
+                self.maintenance.sizes.retain(|tp, _| partitions.iter().any(|(_, _, each)| each == tp));
                 self.maintain_next();
             }
-            (Step::Measure { topic, tp }, Ok(AnyReply::Measure(slice))) => {
-                let step = self.maintenance.pass.as_mut().map(|pass| pass.measured(&slice));
-                match step {
-                    Some(retention::Step::Measure(from)) => self.measure(topic, tp, from),
-                    Some(retention::Step::Trim(before)) => {
-                        let trim = Trim { topic: topic.clone(), tp, before: Some(before) };
-                        self.store(trim.into(), Pending::Maintenance(Step::Trim { topic, tp, before }));
-                    }
-                    Some(retention::Step::Keep) | None => self.maintain_next(),
+            (Step::Begin, _) => self.end_maintenance(),
+            (Step::Measure, Ok(AnyReply::Measure(slice))) => {
+                let retention = self.maintenance.work.as_mut().and_then(|work| work.retention.as_mut());
+                if let Some(step) = retention.map(|retention| retention.measured(&slice)) {
+                    self.retain(step);
                 }
             }
-            (Step::Trim { topic, tp, before }, Ok(AnyReply::Trim(start))) => {
-                if start == before {
-                    self.event(Event::Trimmed { topic, partition: tp.partition, start });
+            (Step::Trim(before), Ok(AnyReply::Trim(trimmed))) => {
+                let Some(work) = &mut self.maintenance.work else { return };
+                let Some(step) = work.retention.as_mut().map(|retention| retention.trimmed(before, &trimmed))
+                else {
+                    return;
+                };
+                let (topic, partition) = (work.topic.clone(), work.tp.partition);
+                if trimmed.start > trimmed.from {
+                    self.event(Event::Trimmed { topic, partition, start: trimmed.start });
                 }
-                self.maintain_next();
+                self.retain(step);
             }
-            // The partition went meanwhile, or storage failed: the next pass comes by itself.
+            (Step::Compact, Ok(reply)) => self.compacted(reply),
+            // The partition went meanwhile, or storage failed: the next round comes by itself.
             _ => self.maintain_next(),
         }
     }
 
     fn maintain_next(&mut self) {
-        self.maintenance.pass = None;
-        while let Some((topic, row, tp)) = self.maintenance.partitions.pop() {
-            let pass = Retention::new(self.now, &row.config);
-            if !pass.idle() {
-                self.maintenance.pass = Some(pass);
-                return self.measure(topic, tp, 0);
+        let Some((topic, row, tp)) = self.maintenance.partitions.pop() else {
+            return self.end_maintenance();
+        };
+        let sizes = self.maintenance.sizes.remove(&tp).unwrap_or_default();
+        let retention = Retention::new(self.now, &row.config, sizes);
+        let step = retention.begin();
+        self.maintenance.work = Some(Work { topic, row, tp, retention: Some(retention), compaction: None });
+        self.retain(step);
+    }
+
+    fn retain(&mut self, step: retention::Step) {
+        let Some(work) = &mut self.maintenance.work else { return };
+        let (topic, tp) = (work.topic.clone(), work.tp);
+        match step {
+            retention::Step::Measure(from, limit) => {
+                self.when_idle(Measure { tp, from, limit }.into(), Step::Measure);
+            }
+            retention::Step::Trim(before) => {
+                let trim = Trim { topic, tp, before: Some(before), undelivered: false };
+                self.when_idle(trim.into(), Step::Trim(before));
+            }
+            retention::Step::Keep => {
+                if let Some(retention) = work.retention.take() {
+                    self.maintenance.sizes.insert(tp, retention.into_sizes());
+                }
+                self.compact_next();
             }
         }
     }
 
-    fn measure(&mut self, topic: String, tp: TopicPartition, from: Offset) {
-        self.store(Measure { tp, from }.into(), Pending::Maintenance(Step::Measure { topic, tp }));
+    /// Retention has done with the partition: compaction follows, where the topic asks for it.
+    fn compact_next(&mut self) {
+        let Some(work) = self.maintenance.work.as_mut().filter(|work| work.row.config.compacts()) else {
+            return self.maintain_next();
+        };
+        let compaction = Compaction::new(self.now, work.topic.clone(), work.tp, &work.row.config);
+        let step = compaction.begin();
+        work.compaction = Some(compaction);
+        self.compact(step);
+    }
+
+    fn compacted(&mut self, reply: AnyReply) {
+        let Some(compaction) = self.maintenance.work.as_mut().and_then(|work| work.compaction.as_mut())
+        else {
+            return;
+        };
+        let step = match reply {
+            AnyReply::FindDirty(dirty) => compaction.found(dirty),
+            AnyReply::Fetch(fetched) => match compaction.fetched(&fetched) {
+                Ok(step) => step,
+                Err(_) => return self.maintain_next(),
+            },
+            AnyReply::Compact(rewritten) => compaction.rewritten(&rewritten),
+            _ => return self.maintain_next(),
+        };
+        self.compact(step);
+    }
+
+    fn compact(&mut self, step: compaction::Step) {
+        match step {
+            compaction::Step::Find(op) => self.when_idle(op.into(), Step::Compact),
+            compaction::Step::Read(op) => self.when_idle(op.into(), Step::Compact),
+            compaction::Step::Rewrite(op) => self.when_idle(op.into(), Step::Compact),
+            compaction::Step::Done(removed) => {
+                if let Some(work) = self.maintenance.work.as_ref().filter(|_| removed > 0) {
+                    let (topic, partition) = (work.topic.clone(), work.tp.partition);
+                    self.event(Event::Compacted { topic, partition, removed });
+                }
+                self.maintain_next();
+            }
+        }
     }
 }

@@ -69,7 +69,7 @@ enum Pending {
     Sync(Vec<CallId>),
     Consumer(ConsumerId, consumers::Step),
     Forwarder(ForwarderId, forwarders::Step),
-    Maintenance(maintenance::Step),
+    Maintenance(u64, maintenance::Step),
     Repair(TopicPartition, Box<damage::Repair>),
 }
 
@@ -105,6 +105,7 @@ impl Node {
             Input::Stored(ticket, result) => self.stored(ticket, result),
             Input::Message(message) => self.message(message),
             Input::Granted(lock) => self.granted(lock),
+            Input::Idle(id) => self.idle(id),
             Input::Delivered(id, ticket, delivery) => self.delivered(id, ticket, &delivery),
             Input::Reopened => self.forget_all(),
             Input::Page(event) => self.page(event),
@@ -153,12 +154,14 @@ impl Node {
     }
 
     fn granted(&mut self, lock: LockId) {
+        self.maintenance_granted(lock);
         self.group_granted(lock);
         self.forwarder_granted(lock);
     }
 
     fn page(&mut self, event: PageEvent) {
         self.page_of_forwarders(event);
+        self.page_of_maintenance(event);
         match event {
             PageEvent::Suspended => self.suspend_consumers(),
             PageEvent::Resumed => self.resume_consumers(),
@@ -198,7 +201,7 @@ impl Node {
             Pending::Sync(calls) => self.synced(&calls, &result),
             Pending::Consumer(id, step) => self.consumer_stored(id, step, result),
             Pending::Forwarder(id, step) => self.forwarder_stored(id, step, result),
-            Pending::Maintenance(step) => self.maintained(step, result),
+            Pending::Maintenance(id, step) => self.maintained(id, step, result),
         }
     }
 

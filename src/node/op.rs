@@ -1,12 +1,14 @@
 use std::rc::Rc;
 
 use crate::base::Error;
+use crate::client::compaction::{Compact, FindDirty};
 use crate::client::forwarder::{ForwarderOp, ListDelivered};
 use crate::client::transaction::CommitTransaction;
 use crate::group::{CommitOffsets, FetchOffsets};
 use crate::log::ops::{
-    AlterConfigs, Append, ClaimSink, CreatePartitions, CreateTopic, DeleteTopic, DescribeTopic, Fetch,
-    GrowTopic, InitProducerId, ListBounds, ListOffsets, ListTopics, Measure, SetAside, Sync, Trim,
+    AlterConfigs, Append, BeginMaintenance, ClaimSink, CreatePartitions, CreateTopic, DeleteTopic,
+    DescribeTopic, Fetch, GrowTopic, InitProducerId, ListBounds, ListOffsets, ListTopics, Measure, SetAside,
+    Sync, Trim,
 };
 use crate::log::{Applied, Op, Plan, Rows};
 
@@ -58,7 +60,10 @@ any_op! {
     Fetch(Fetch),
     ListBounds(ListBounds),
     ListOffsets(ListOffsets),
+    BeginMaintenance(BeginMaintenance),
     Measure(Measure),
+    FindDirty(FindDirty),
+    Compact(Compact),
     Trim(Trim),
     Sync(Sync),
     SetAside(SetAside),

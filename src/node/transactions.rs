@@ -104,15 +104,15 @@ impl Node {
     ) -> Result<(), Error> {
         let Transaction { transactional_id, producer_id, epoch, sends, offsets, .. } = transaction;
         let mut groups: Vec<CommitOffsets> = Vec::new();
-        for Consumed { group, position, .. } in offsets {
+        for Consumed { group, member, position } in offsets {
             let (topic, partition, offset, metadata) = position;
             let row = topics.get(&topic).filter(|row| (0..row.partitions).contains(&partition));
             let topic = row.ok_or_else(|| unknown_partition(partition))?.id;
             let committed = CommittedOffset { offset, metadata, at: self.now.timestamp };
             let commit = OffsetCommit { tp: TopicPartition { topic, partition }, committed };
-            match groups.iter_mut().find(|known| known.group == group) {
+            match groups.iter_mut().find(|known| known.group == group && known.member == member) {
                 Some(known) => known.offsets.push(commit),
-                None => groups.push(CommitOffsets { group, member: None, offsets: vec![commit] }),
+                None => groups.push(CommitOffsets { group, member, offsets: vec![commit] }),
             }
         }
         let buffered: Vec<Buffered> = sends

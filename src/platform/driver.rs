@@ -43,6 +43,8 @@ pub trait Platform: 'static {
         batches: Vec<WireBatch>,
         keepalive: bool,
     ) -> impl Future<Output = Delivery> + 'static;
+    /// Resolves when the place has nothing better to do.
+    fn idle(&self) -> impl Future<Output = ()> + 'static;
     /// Tells the application something.
     fn event(&self, event: Event);
 }
@@ -199,6 +201,14 @@ impl<P: Platform> Driver<P> {
             }
             Output::Send(message) => self.platform.bus().send(&message.encode()),
             Output::Acquire(lock, name) => self.acquire(lock, name),
+            Output::Idle(id) => {
+                let driver = Rc::clone(self);
+                let idle = self.platform.idle();
+                self.platform.spawn(async move {
+                    idle.await;
+                    driver.handle(Input::Idle(id));
+                });
+            }
             Output::Release(lock) => {
                 if let Some(Held::Waiting(handle)) = self.locks.borrow_mut().remove(&lock) {
                     handle.abort();

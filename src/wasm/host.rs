@@ -76,6 +76,14 @@ impl Host {
                     ("reason", damaged.error.message().into()),
                 ],
             ),
+            Event::Compacted { topic, partition, removed } => self.tell(
+                "log.compacted",
+                &[
+                    ("topic", topic.as_str().into()),
+                    ("partition", (*partition).into()),
+                    ("records", removed.to_string().into()),
+                ],
+            ),
             Event::Trimmed { topic, partition, start } => self.tell(
                 "log.trimmed",
                 &[

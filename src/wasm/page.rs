@@ -10,7 +10,7 @@ use crate::base::{Code, Error};
 use crate::client::forwarder::{Delivery, WireBatch};
 use crate::node::{Answer, Call, Event, ForwarderId};
 use crate::platform::driver::{Driver, Platform};
-use crate::platform::web::{PageBus, PageClock, PageLocks, PageStorage};
+use crate::platform::web::{self, PageBus, PageClock, PageLocks, PageStorage};
 
 /// The driver of a page's node.
 pub(super) type PageDriver = Driver<Page>;
@@ -59,6 +59,10 @@ impl Platform for Page {
     ) -> impl Future<Output = Delivery> + 'static {
         let host = Rc::clone(&self.host);
         async move { host.deliver(forwarder, &batches, keepalive).await }
+    }
+
+    fn idle(&self) -> impl Future<Output = ()> + 'static {
+        web::idle()
     }
 
     fn event(&self, event: Event) {

@@ -108,7 +108,7 @@ impl Profile {
         let gone = gone.map(|(_, name)| name).collect();
         let key = partition_key(tp);
         let row = PartitionRow::decode(self.disk.get(Store::Partitions, &key).unwrap()).unwrap();
-        let row = PartitionRow { start, generation: row.generation + 1 };
+        let row = PartitionRow { start, generation: row.generation + 1, ..row };
         self.disk.put(Store::Partitions, key, row.encode());
         let batches = self.disk.rows(Store::Batches, &partition_key(tp));
         for (_, batch) in batches {

@@ -1,10 +1,9 @@
 //! One partition: offsets, ends, trims, retention.
 
-use headwater::base::{Code, Now, TopicConfig};
+use headwater::base::{Code, Now};
 use headwater::client::forwarder::DeliveryRow;
-use headwater::client::retention::{Retention, Step};
 use headwater::log::ops::{
-    ClaimSink, DeleteTopic, Fetch, ListBounds, ListOffsets, ListedOffset, Measure, OffsetSpec, Trim,
+    ClaimSink, DeleteTopic, Fetch, ListBounds, ListOffsets, ListedOffset, OffsetSpec, Trim,
 };
 use headwater::log::{Durability, Store, partition_key};
 
@@ -39,7 +38,10 @@ fn a_writer_with_an_old_view_cannot_write_over_a_gap() {
     let tp = row.topic_partitions().next().unwrap();
     let (mut one, mut stale) = (producer(&mut table, &row, 1), producer(&mut table, &row, 2));
     send(&mut table, &mut one, &row, 1, &["a", "b"]);
-    assert_eq!(table.run(&Trim { topic: NAME.into(), tp, before: None }).unwrap(), 2);
+    assert_eq!(
+        table.run(&Trim { topic: NAME.into(), tp, before: None, undelivered: false }).unwrap().start,
+        2
+    );
     assert_eq!(
         send(&mut table, &mut stale, &row, 1, &["c"]),
         [2],
@@ -56,14 +58,22 @@ fn a_trim_inside_a_batch_hides_its_head_and_keeps_its_bytes() {
     let mut one = producer(&mut table, &row, 1);
     send(&mut table, &mut one, &row, 1, &["a", "b", "c"]);
     send(&mut table, &mut one, &row, 2, &["d"]);
-    assert_eq!(table.run(&Trim { topic: NAME.into(), tp, before: Some(1) }).unwrap(), 1);
+    assert_eq!(
+        table.run(&Trim { topic: NAME.into(), tp, before: Some(1), undelivered: false }).unwrap().start,
+        1
+    );
     let bounds = table.run(&ListBounds { partitions: vec![tp] }).unwrap();
     assert_eq!((bounds[0].start, bounds[0].end), (1, 4));
     assert!(table.run(&Fetch { tp, offset: 0, batches_max: 9 }).unwrap().batches.is_empty());
     assert_eq!(values(&mut table, tp, 1).len(), 3);
-    let beyond = table.run(&Trim { topic: NAME.into(), tp, before: Some(9) }).unwrap_err();
+    let beyond =
+        table.run(&Trim { topic: NAME.into(), tp, before: Some(9), undelivered: false }).unwrap_err();
     assert_eq!(beyond.code(), Code::OffsetOutOfRange);
-    assert_eq!(table.run(&Trim { topic: NAME.into(), tp, before: Some(0) }).unwrap(), 1, "never back");
+    assert_eq!(
+        table.run(&Trim { topic: NAME.into(), tp, before: Some(0), undelivered: false }).unwrap().start,
+        1,
+        "never back"
+    );
 }
 
 #[test]
@@ -76,11 +86,11 @@ fn nothing_is_trimmed_that_a_forwarder_has_not_delivered() {
         send(&mut table, &mut one, &row, call, &["a", "b"]);
     }
     table.run(&ClaimSink { name: NAME.into(), sink: "collector".into() }).unwrap();
-    let all = Trim { topic: NAME.into(), tp, before: None };
-    assert_eq!(table.run(&all).unwrap(), 0, "a sink was named, and nothing was delivered yet");
+    let all = Trim { topic: NAME.into(), tp, before: None, undelivered: false };
+    assert_eq!(table.run(&all).unwrap().start, 0, "a sink was named, and nothing was delivered yet");
     let delivered = DeliveryRow { committed: 4, ..DeliveryRow::begin(1 << 61, 0) };
     table.rows.insert((Store::Deliveries, partition_key(tp)), delivered.encode());
-    assert_eq!(table.run(&all).unwrap(), 4);
+    assert_eq!(table.run(&all).unwrap().start, 4);
     assert_eq!(values(&mut table, tp, 4), [(4, "a".into()), (5, "b".into())]);
     let other = table.run(&ClaimSink { name: NAME.into(), sink: "elsewhere".into() }).unwrap_err();
     assert_eq!((other.code(), other.retriable()), (Code::SinkConflict, false));
@@ -108,50 +118,6 @@ fn offsets_by_timestamp_skip_what_is_older() {
     assert_eq!(find(OffsetSpec::At(1_090)), 178);
     assert_eq!(find(OffsetSpec::At(9_999)), 200);
     assert_eq!((find(OffsetSpec::Earliest), find(OffsetSpec::Latest)), (0, 200));
-}
-
-#[test]
-fn retention_by_time_and_by_bytes_deletes_the_oldest_whole_batches() {
-    let mut table = Table::default();
-    let row = created(&mut table, 1);
-    let tp = row.topic_partitions().next().unwrap();
-    let mut one = producer(&mut table, &row, 1);
-    for call in 1..=80 {
-        send(&mut table, &mut one, &row, call, &["x"]);
-    }
-    let mut pass = |entries: &[(&str, &str)], timestamp| {
-        let config = TopicConfig::from_entries(entries.iter().copied()).unwrap();
-        let mut pass = Retention::new(Now { instant: 0, timestamp }, &config);
-        let mut from = 0;
-        loop {
-            match pass.measured(&table.run(&Measure { tp, from }).unwrap()) {
-                Step::Measure(next) => from = next,
-                step => return step,
-            }
-        }
-    };
-    assert_eq!(
-        pass(&[("retention.ms", "100")], 1_150),
-        Step::Trim(49),
-        "older than 100 ms: those before 1,050"
-    );
-    assert_eq!(pass(&[("retention.ms", "-1")], 9_999), Step::Keep);
-    assert_eq!(pass(&[("retention.ms", "-1"), ("retention.bytes", "1")], 0), Step::Trim(79));
-    let batch = table.run(&Measure { tp, from: 0 }).unwrap().batches[0].bytes;
-    let limit = (batch * 10).to_string();
-    let pass = |table: &mut Table| {
-        let config =
-            TopicConfig::from_entries([("retention.ms", "-1"), ("retention.bytes", limit.as_str())]).unwrap();
-        let mut pass = Retention::new(Now::default(), &config);
-        let mut from = 0;
-        loop {
-            match pass.measured(&table.run(&Measure { tp, from }).unwrap()) {
-                Step::Measure(next) => from = next,
-                step => return step,
-            }
-        }
-    };
-    assert_eq!(pass(&mut table), Step::Trim(70), "what stays is no smaller than the limit");
 }
 
 #[test]

@@ -82,7 +82,14 @@ impl Run {
             Action::Trim { partition, percent } => {
                 let tp = self.tp(partition);
                 let end = self.table.run(&ListBounds { partitions: vec![tp] }).unwrap()[0].end;
-                self.table.run(&Trim { topic: NAME.into(), tp, before: Some(end * percent / 100) }).unwrap();
+                self.table
+                    .run(&Trim {
+                        topic: NAME.into(),
+                        tp,
+                        before: Some(end * percent / 100),
+                        undelivered: false,
+                    })
+                    .unwrap();
             }
         }
         self.drain();

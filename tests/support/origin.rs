@@ -26,6 +26,9 @@ pub struct Origin {
     /// Asked for each transaction; where it answers nothing, the transaction runs.
     pub fault: Option<Fault>,
     pub messages_lost: bool,
+    /// The pages are being used: nothing is idle before [`Origin::rest`].
+    pub busy: bool,
+    waiting: Vec<(usize, u64)>,
     calls: u64,
 }
 
@@ -59,6 +62,8 @@ impl Origin {
                 }
             }
             Output::Release(lock) => self.release((node, lock)),
+            Output::Idle(id) if self.busy => self.waiting.push((node, id)),
+            Output::Idle(id) => self.handle(node, Input::Idle(id)),
             Output::Done(call, result) => {
                 self.answers[node].insert(call, result);
             }
@@ -119,6 +124,14 @@ impl Origin {
                 }
             }
         }
+    }
+
+    /// The pages are idle once; how many had waited for it.
+    pub fn rest(&mut self) -> usize {
+        let waiting = core::mem::take(&mut self.waiting);
+        let count = waiting.len();
+        waiting.into_iter().for_each(|(node, id)| self.handle(node, Input::Idle(id)));
+        count
     }
 
     /// Sends one record without a key; answers its offset.

@@ -2,6 +2,7 @@
 
 mod alter;
 mod append;
+mod begin_maintenance;
 mod fetch;
 mod init_producer;
 mod list_offsets;
@@ -12,10 +13,11 @@ mod trim;
 
 pub use alter::{AlterConfigs, CreatePartitions};
 pub use append::{Append, AppendEntry, Appended, Expected};
+pub use begin_maintenance::BeginMaintenance;
 pub use fetch::{Fetch, Fetched};
 pub use init_producer::{InitProducerId, TransactionalRow, producer_state_key};
 pub use list_offsets::{Bounds, ListBounds, ListOffsets, ListedOffset, OffsetSpec};
 pub use set_aside::{Damaged, SetAside};
 pub use sync::Sync;
 pub use topics::{ClaimSink, CreateTopic, Created, DeleteTopic, DescribeTopic, GrowTopic, ListTopics};
-pub use trim::{Measure, Measured, Stretch, Trim};
+pub use trim::{Measure, Measured, Stretch, Trim, Trimmed};

@@ -56,10 +56,6 @@ impl SetAside {
     }
 }
 
-fn base_of(key: &[u8]) -> Option<Offset> {
-    key.last_chunk().map(|bytes| Offset::from_be_bytes(*bytes))
-}
-
 impl Op for SetAside {
     /// What was set aside.
     type Reply = Vec<Damaged>;
@@ -83,9 +79,11 @@ impl Op for SetAside {
         let mut done: Option<&Key> = None;
         for (key, bytes) in seen() {
             let Err(error) = rows::sound(key, bytes) else { continue };
-            let Some(first) = base_of(key).filter(|_| done.is_none_or(|done| done < key)) else { continue };
+            let Some(first) = rows::base_of(key).filter(|_| done.is_none_or(|done| done < key)) else {
+                continue;
+            };
             done = Some(key);
-            let follower = seen().filter_map(|(key, _)| base_of(key)).find(|base| *base > first);
+            let follower = seen().filter_map(|(key, _)| rows::base_of(key)).find(|base| *base > first);
             let last = follower.map_or_else(|| first + Self::claimed(bytes), |base| base - 1);
             applied.writes.extend(self.replace(key, bytes, first, last));
             applied.reply.push(Damaged { first, last, error });

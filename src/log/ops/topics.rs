@@ -19,7 +19,7 @@ pub(super) fn add_partitions(
     partitions: core::ops::Range<i32>,
 ) -> impl Iterator<Item = Write> {
     partitions.map(move |partition| {
-        let row = PartitionRow { start: 0, generation: 0 };
+        let row = PartitionRow::default();
         Write::Put(Store::Partitions, partition_key(TopicPartition { topic, partition }), row.encode())
     })
 }

@@ -1,11 +1,10 @@
 use crate::base::{Code, Error, Offset, Timestamp, TopicPartition};
-use crate::log::batch::BatchHeader;
 use crate::log::rows::{self, PartitionRow};
 use crate::log::{
     Applied, Durability, Op, Plan, Rows, Scan, Store, Write, batch_key, batch_range, partition_key,
 };
 
-/// Moves a partition's log start offset and deletes what lies wholly below it.
+/// Moves a partition's log start offset, and deletes what lies wholly below it, a slice at a time.
 ///
 /// What a forwarder of the topic has not delivered is never touched: the topic's row and the delivery row are
 /// read in the same transaction, whether a forwarder runs or not.
@@ -17,11 +16,41 @@ pub struct Trim {
     pub tp: TopicPartition,
     /// The first offset to keep; `None` is the end: everything goes.
     pub before: Option<Offset>,
+    /// Give up what a forwarder has not delivered, too.
+    pub undelivered: bool,
+}
+
+/// What a trim has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trimmed {
+    /// The log start offset before.
+    pub from: Offset,
+    /// The log start offset now. It may lie below what was asked for where a forwarder holds records.
+    pub start: Offset,
+    /// Batches below it are left: trim again.
+    pub more: bool,
+}
+
+impl Trim {
+    /// A transaction deletes the batches within so many offsets, and so no more rows than that: some 25 ms.
+    const OFFSETS_A_SLICE: Offset = 16_384;
+
+    fn start(&self, row: &PartitionRow, rows: &Rows) -> Result<Offset, Error> {
+        let end = rows::sound_end(row, rows.first(1))?;
+        let asked = self.before.unwrap_or(end);
+        if asked > end {
+            let message = "records cannot be deleted beyond the end of the partition";
+            return Err(Error::new(Code::OffsetOutOfRange, message));
+        }
+        let held = !self.undelivered
+            && rows::topic(&self.topic, rows.value(2))?.is_some_and(|topic| topic.sink.is_some());
+        let free = if held { rows.value(3).map_or(Ok(row.start), rows::delivered)? } else { asked };
+        Ok(asked.min(free).max(row.start))
+    }
 }
 
 impl Op for Trim {
-    /// The log start offset afterwards. It may lie below what was asked for where a forwarder holds records.
-    type Reply = Offset;
+    type Reply = Trimmed;
 
     fn plan(&self) -> Plan {
         let (from, to) = batch_range(self.tp, 0, self.before.map_or(Offset::MAX, |before| before.max(0)));
@@ -30,35 +59,35 @@ impl Op for Trim {
             rows::last_batch(self.tp),
             Scan::Get(Store::Topics, self.topic.as_bytes().to_vec()),
             Scan::Get(Store::Deliveries, partition_key(self.tp)),
-            Scan::Last { store: Store::Batches, from, to },
+            Scan::Last { store: Store::Batches, from: from.clone(), to: to.clone() },
+            Scan::Range { store: Store::Batches, from, to, limit: 1 },
         ];
         Plan::write(scans, vec![Store::Partitions, Store::Batches], Durability::Relaxed)
     }
 
-    fn apply(&self, rows: &Rows) -> Result<Applied<Offset>, Error> {
+    fn apply(&self, rows: &Rows) -> Result<Applied<Trimmed>, Error> {
         let row = rows::partition(self.tp, rows.value(0))?;
-        let end = rows::sound_end(&row, rows.first(1))?;
-        let asked = self.before.unwrap_or(end);
-        if asked > end {
-            let message = "records cannot be deleted beyond the end of the partition";
-            return Err(Error::new(Code::OffsetOutOfRange, message));
+        let start = self.start(&row, rows)?;
+        let mut applied = Applied::reply(Trimmed { from: row.start, start, more: false });
+        if start > row.start {
+            let changed = PartitionRow { start, generation: row.generation + 1, ..row };
+            applied.writes.push(Write::Put(Store::Partitions, partition_key(self.tp), changed.encode()));
         }
-        let forwarded = rows::topic(&self.topic, rows.value(2))?.is_some_and(|topic| topic.sink.is_some());
-        let start =
-            if forwarded { asked.min(rows.value(3).map_or(Ok(row.start), rows::delivered)?) } else { asked };
-        if start <= row.start {
-            return Ok(Applied::reply(row.start));
-        }
-        let changed = PartitionRow { start, generation: row.generation + 1 };
-        let mut writes = vec![Write::Put(Store::Partitions, partition_key(self.tp), changed.encode())];
         // The batch that holds `start` stays; every earlier one goes.
-        let keep = match rows.value(4).map(BatchHeader::read).transpose()? {
-            Some(floor) if start == asked && floor.last_offset() < start => start,
-            Some(floor) if start == asked => floor.base_offset,
-            _ => return Ok(Applied { writes, reply: start }),
+        let floor = rows.first(4).map(|(key, bytes)| rows::sound(key, bytes)).transpose()?;
+        let keep = match floor {
+            Some(floor) if floor.last_offset() < start => start,
+            Some(floor) => floor.base_offset.min(start),
+            None => return Ok(applied),
         };
-        writes.push(Write::DeleteRange(Store::Batches, batch_key(self.tp, 0), batch_key(self.tp, keep)));
-        Ok(Applied { writes, reply: start })
+        let first = rows.first(5).and_then(|(key, _)| rows::base_of(key)).filter(|first| *first < keep);
+        if let Some(first) = first {
+            let upto = keep.min(first + Self::OFFSETS_A_SLICE);
+            applied.reply.more = upto < keep;
+            let (from, to) = (batch_key(self.tp, first), batch_key(self.tp, upto));
+            applied.writes.push(Write::DeleteRange(Store::Batches, from, to));
+        }
+        Ok(applied)
     }
 }
 
@@ -69,6 +98,8 @@ pub struct Measure {
     pub tp: TopicPartition,
     /// The first base offset.
     pub from: Offset,
+    /// The most batches.
+    pub limit: usize,
 }
 
 /// One batch, as retention sees it.
@@ -85,14 +116,12 @@ pub struct Stretch {
 /// A slice of a partition, measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Measured {
+    /// The log start offset.
+    pub start: Offset,
     /// Its batches in order.
     pub batches: Vec<Stretch>,
     /// Where the next slice begins; `None` at the end.
     pub next: Option<Offset>,
-}
-
-impl Measure {
-    const BATCHES_A_SLICE: usize = 32;
 }
 
 impl Op for Measure {
@@ -100,21 +129,25 @@ impl Op for Measure {
 
     fn plan(&self) -> Plan {
         let (from, to) = batch_range(self.tp, self.from, Offset::MAX);
-        Plan::read(vec![Scan::Range { store: Store::Batches, from, to, limit: Self::BATCHES_A_SLICE }])
+        Plan::read(vec![
+            Scan::Get(Store::Partitions, partition_key(self.tp)),
+            Scan::Range { store: Store::Batches, from, to, limit: self.limit },
+        ])
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Measured>, Error> {
+        let row = rows::partition(self.tp, rows.value(0))?;
         let mut batches = Vec::new();
-        for (_, bytes) in rows.all(0) {
-            let header = BatchHeader::read(bytes)?;
+        for (key, bytes) in rows.all(1) {
+            let header = rows::sound(key, bytes)?;
             batches.push(Stretch {
                 next: header.next_offset(),
                 max_timestamp: header.max_timestamp,
                 bytes: bytes.len() as u64,
             });
         }
-        let full = batches.len() == Self::BATCHES_A_SLICE;
+        let full = batches.len() >= self.limit;
         let next = batches.last().filter(|_| full).map(|last| last.next);
-        Ok(Applied::reply(Measured { batches, next }))
+        Ok(Applied::reply(Measured { start: row.start, batches, next }))
     }
 }

@@ -4,6 +4,7 @@
 mod broadcast;
 mod clock;
 mod dom;
+mod idle;
 mod indexed_db;
 mod locks;
 mod page;
@@ -11,6 +12,7 @@ mod seed;
 
 pub use broadcast::BroadcastBus;
 pub use clock::PageClock;
+pub use idle::idle;
 pub use indexed_db::IndexedDb;
 pub use locks::{PageGuard, PageLocks};
 pub use page::{PageBus, PageParts, PageStorage, open};
