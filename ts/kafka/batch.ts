@@ -85,6 +85,12 @@ export class Batch {
     return index < this.size ? messageAt(this.fetched, this.start + index) : undefined
   }
 
+  /** @internal The offset of the message at `index`. */
+  offsetOf(message: KafkaMessage, index: number): bigint {
+    // Interceptors may have left some out.
+    return this.intercept === undefined ? offsetAt(this.fetched, this.start + index) : BigInt(message.offset)
+  }
+
   /** @internal What is left of it from an offset on. */
   from(offset: bigint): Batch {
     let { start } = this

@@ -1,4 +1,3 @@
-import type { KafkaMessage } from '../native/messages.ts'
 import type { Assigned } from './assignment.ts'
 import type { Batch } from './batch.ts'
 import type { ConsumerRunConfig, EachBatchPayload, TopicPartition } from './consuming.ts'
@@ -81,17 +80,17 @@ export async function handleMessages(work: Work, around: Around): Promise<bigint
   const { eachMessage } = around.config
   const heartbeat = async () => around.heartbeat()
   const pause = () => around.pause(assigned)
+  let message = batch.at(0)
+  // One function for all messages: this is where a consumer spends its time.
+  const call = () => message && eachMessage?.({ topic, partition, message, heartbeat, pause })
   let next = batch.first
-  for (let index = 0; ; index++) {
+  for (let index = 0; message !== undefined; message = batch.at(index)) {
     if (work.halted || !around.running || around.isPaused(assigned)) return next
-    const message = batch.at(index)
-    if (message === undefined) break
     work.offset = message.offset
-    const payload = { topic, partition, message, heartbeat, pause }
-    const handled = await attempt(work, around, 'eachMessage', message, () => eachMessage?.(payload))
-    const offset = BigInt(message.offset)
-    if (!handled) return offset
-    next = batch.after(offset)
+    const offset = batch.offsetOf(message, index)
+    if (!(await attempt(work, around, 'eachMessage', call))) return offset
+    index += 1
+    next = offset + 1n
     work.resolve(next)
     around.heartbeat()
     await around.commitIfDue()
@@ -113,7 +112,7 @@ export async function handleBatch(work: Work, around: Around): Promise<bigint> {
     told ||= stop
     return stop
   }
-  const handled = await attempt(work, around, 'eachBatch', undefined, () => {
+  const handled = await attempt(work, around, 'eachBatch', () => {
     told = false
     return around.config.eachBatch?.({
       batch: resolved === undefined ? work.batch : work.batch.from(resolved),
@@ -140,7 +139,6 @@ async function attempt(
   work: Work,
   around: Around,
   name: string,
-  message: KafkaMessage | undefined,
   call: () => Promise<void> | undefined,
 ): Promise<boolean> {
   const { retry } = around
@@ -151,7 +149,7 @@ async function attempt(
       return true
     } catch (thrown) {
       const error = thrown instanceof Error ? thrown : new Error(String(thrown))
-      report(error, name, work, message, around.log)
+      report(error, name, work, around.log)
       await around.autoCommit()
       if (isOver()) return false
       const wait = retryTime(retry, retryCount + 1)
@@ -167,13 +165,11 @@ async function attempt(
 function report(
   error: Error,
   name: string,
-  { assigned: { topic, partition }, batch }: Work,
-  message: KafkaMessage | undefined,
+  { assigned: { topic, partition }, offset }: Work,
   log: Logger,
 ): void {
   if (error instanceof KafkaJSError) return
   const { stack } = error
-  const offset = message?.offset ?? batch.firstOffset()
   log.error(`Error when calling ${name}`, { topic, partition, offset, stack, error: error.message })
 }
 

@@ -34,7 +34,7 @@ export function messageAt(found: Indexed, position: number): KafkaMessage {
     value: part(bytes, number(4), number(5)),
     timestamp: String(number(1)),
     attributes: 0,
-    offset: String(offsetAt(found, position)),
+    offset: offsetText(found, position),
     headers: readHeaders(bytes, number(6), number(7)),
     magicByte: 2,
   }
@@ -43,6 +43,12 @@ export function messageAt(found: Indexed, position: number): KafkaMessage {
 /** The offset of the record at `position`. */
 export function offsetAt(found: Indexed, position: number): bigint {
   return found.baseOffset + BigInt(found.index[position * STRIDE] ?? 0)
+}
+
+/** The same as text; numbers are several times as fast as bigints. */
+function offsetText(found: Indexed, position: number): string {
+  const offset = Number(found.baseOffset) + (found.index[position * STRIDE] ?? 0)
+  return Number.isSafeInteger(offset) ? String(offset) : String(offsetAt(found, position))
 }
 
 function part(bytes: Uint8Array, start: number, length: number): MessageBytes | null {
