@@ -190,7 +190,6 @@ export interface PartitionOffset {
 
 /** A group as the log describes it. */
 export interface GroupRow {
-  groupId: string
   state: 'Empty' | 'Assigning' | 'Reconciling' | 'Stable' | 'Dead'
   epoch: number
   assignor: string
