@@ -10,6 +10,9 @@ pub struct HeartbeatRequest {
     pub group: String,
     /// The member. Only one that joins may leave it empty: the coordinator then names it.
     pub member: String,
+    /// Grows with each of the member's heartbeats, and comes back with the answer: messages may overtake each other, and
+    /// what is late must not count. 0 is no number.
+    pub correlation: i32,
     /// The member's epoch, or [`JOIN_EPOCH`], [`LEAVE_EPOCH`], [`STATIC_LEAVE_EPOCH`].
     pub epoch: i32,
     /// `group.instance.id` of a static member.
@@ -93,12 +96,13 @@ impl HeartbeatRequest {
     pub fn write(&self, writer: &mut Writer) {
         wire::write_text(writer, &self.group);
         wire::write_text(writer, &self.member);
+        writer.varint(self.correlation);
         writer.varint(self.epoch);
         writer.varint(self.rebalance_timeout_ms);
         writer.varint(self.session_timeout_ms);
-        wire::write_option(writer, self.instance.as_ref(), |writer, text| wire::write_text(writer, text));
-        wire::write_option(writer, self.topics.as_ref(), wire::write_texts);
-        wire::write_option(writer, self.assignors.as_ref(), wire::write_texts);
+        wire::write_option(writer, self.instance.as_deref(), wire::write_text);
+        wire::write_option(writer, self.topics.as_deref(), wire::write_texts);
+        wire::write_option(writer, self.assignors.as_deref(), wire::write_texts);
         wire::write_option(writer, self.owned.as_ref(), |writer, owned| owned.write(writer));
         wire::write_option(writer, self.client.as_ref(), |writer, client| client.write(writer));
     }
@@ -111,6 +115,7 @@ impl HeartbeatRequest {
         Ok(Self {
             group: wire::read_text(reader)?,
             member: wire::read_text(reader)?,
+            correlation: reader.varint()?,
             epoch: reader.varint()?,
             rebalance_timeout_ms: reader.varint()?,
             session_timeout_ms: reader.varint()?,
@@ -159,6 +164,7 @@ mod tests {
         HeartbeatRequest {
             group: "g".into(),
             member: "m".into(),
+            correlation: 2,
             epoch: 7,
             instance: Some("i".into()),
             rebalance_timeout_ms: 60_000,

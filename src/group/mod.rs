@@ -2,6 +2,7 @@
 
 pub mod assignor;
 mod coordinator;
+mod member;
 mod message;
 mod offsets;
 mod ops;
@@ -13,6 +14,7 @@ mod wire;
 
 pub use assignor::{Assigned, Assignors, Spec, SpecMember};
 pub use coordinator::{Coordinator, Fired, GroupConfig, Metadata, Outcome, Timer};
+pub use member::{Member, MemberEvent, MemberOptions, MemberOutput, Membership};
 pub use message::{Client, HeartbeatRequest, HeartbeatResponse, JOIN_EPOCH, LEAVE_EPOCH, STATIC_LEAVE_EPOCH};
 pub use offsets::{CommitOffsets, CommittedOffset, FORWARDER_GROUP, FetchOffsets, OffsetCommit, SetOffsets};
 pub use ops::{ClaimGroup, DeleteGroup, DescribeGroup, ListGroups, WriteGroup};

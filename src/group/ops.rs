@@ -91,10 +91,15 @@ impl Op for DeleteGroup {
 
     fn apply(&self, rows: &Rows) -> Result<Applied<()>, Error> {
         let row = rows.value(0).ok_or_else(|| not_found(&self.group))?;
-        // A row that cannot be read has no members that could be kept from anything.
-        if GroupRow::decode(row).is_ok_and(|row| !row.state.members.is_empty()) {
-            let message = format!("group {} has members: stop them, then delete it", self.group);
-            return Err(Error::new(Code::NonEmptyGroup, message));
+        match GroupRow::decode(row) {
+            Ok(row) if row.state.members.is_empty() => {}
+            Ok(_) => {
+                let message = format!("group {} has members: stop them, then delete it", self.group);
+                return Err(Error::new(Code::NonEmptyGroup, message));
+            }
+            // To delete it is the way out of a row that cannot be read.
+            Err(error) if error.code() == Code::StorageCorrupt => {}
+            Err(newer) => return Err(newer),
         }
         let (from, to) = offset_range(&self.group);
         let writes = vec![

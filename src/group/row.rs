@@ -138,7 +138,7 @@ pub fn encode(coordinator_epoch: i32, node: u64, state: &GroupState) -> Vec<u8> 
 }
 
 fn write_member(writer: &mut Writer, GroupMember { metadata, current, target }: &GroupMember) {
-    wire::write_option(writer, metadata.instance.as_ref(), |writer, text| wire::write_text(writer, text));
+    wire::write_option(writer, metadata.instance.as_deref(), wire::write_text);
     writer.varint(metadata.rebalance_timeout_ms);
     writer.varint(metadata.session_timeout_ms);
     wire::write_texts(writer, &metadata.topics);

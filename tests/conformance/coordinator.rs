@@ -205,7 +205,7 @@ impl<'a> World<'a> {
         let outcome = self.answered(&request, step.assignor_returned.as_ref());
         let (response, records) = match outcome {
             Ok(Outcome::Answer { response, records }) => (Some(response), records),
-            Ok(Outcome::Assign(_)) => panic!("the assignor has answered"),
+            Ok(other) => panic!("{other:?} is no answer"),
             Err(error) => {
                 assert_eq!(Some(error.code().name()), step.error.as_deref(), "{error}");
                 assert_eq!(*self.groups[id].state(), before, "what is refused changes nothing");

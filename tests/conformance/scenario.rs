@@ -168,6 +168,7 @@ impl Request {
             instance: self.instance_id.clone(),
             rebalance_timeout_ms: self.rebalance_timeout_ms.unwrap_or(-1),
             session_timeout_ms: -1,
+            correlation: 0,
             topics: self.subscribed_topic_names.clone(),
             assignors: self.server_assignor.clone().map(|name| vec![name]),
             owned: self.owned.as_ref().map(partitions),

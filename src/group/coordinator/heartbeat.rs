@@ -3,6 +3,7 @@ use super::{Coordinator, Draft, Metadata, Outcome};
 use crate::base::{Code, Error, Now};
 use crate::group::assignor::{self, Assigned, Assignors, Spec};
 use crate::group::reconcile::reconcile;
+use crate::group::wire::uuid;
 use crate::group::{
     GroupMember, HeartbeatRequest, HeartbeatResponse, JOIN_EPOCH, MemberMetadata, Partitions, Record,
     STATIC_LEAVE_EPOCH,
@@ -22,6 +23,9 @@ impl Coordinator {
         assignors: &dyn Assignors,
     ) -> Result<Outcome, Error> {
         self.validate(request, assignors)?;
+        if self.is_late(request) {
+            return Ok(Outcome::Late);
+        }
         if request.epoch < JOIN_EPOCH {
             return self.leave(request, metadata);
         }
@@ -47,6 +51,12 @@ impl Coordinator {
         if moved {
             self.watch_revocation(now, &id);
         }
+        // A static member may have come back under another id.
+        let Self { timers, state, .. } = self;
+        timers.retain(|id, _| state.members.contains_key(id));
+        if let Some(timers) = timers.get_mut(&id) {
+            timers.correlation = request.correlation;
+        }
         let current = self.state.members.get(&id).cloned().unwrap_or_default().current;
         let news = is_full(request) || current.assigned != member.current.assigned;
         let response = HeartbeatResponse {
@@ -71,7 +81,7 @@ impl Coordinator {
             return Err(Error::new(Code::GroupMaxSizeReached, message));
         }
         let id = match request.member.as_str() {
-            "" => format!("{:016x}{:016x}", self.random.next_u64(), self.random.next_u64()),
+            "" => uuid(&mut self.random),
             id => id.to_owned(),
         };
         let Some(instance) = &request.instance else {

@@ -62,6 +62,8 @@ pub enum Outcome {
     },
     /// Nothing yet: this is to be assigned, then the same heartbeat comes again.
     Assign(Spec),
+    /// Nothing, and no answer: the member has said something newer, or this very thing, before.
+    Late,
 }
 
 /// The coordinator of one group: what is stored, and timers that are not.

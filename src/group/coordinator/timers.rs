@@ -2,13 +2,15 @@ use super::{Coordinator, Draft, Metadata};
 use crate::base::{Instant, Now};
 use crate::group::{MemberState, Record, STATIC_LEAVE_EPOCH};
 
-/// The timers of one member.
+/// What a coordinator knows of one member, but does not store.
 #[derive(Clone, Debug, Default)]
 pub struct Timers {
     session_at: Option<Instant>,
     pinged: bool,
     /// When it must have given up partitions, and the epoch that it must have left.
     rebalance: Option<(Instant, i32)>,
+    /// The number of its last heartbeat.
+    pub(super) correlation: i32,
 }
 
 /// Which timer ran out.
@@ -101,7 +103,7 @@ impl Coordinator {
 
     /// Gives every member all its time again: after this node was stalled it must not judge who was silent meanwhile.
     pub fn restart_timers(&mut self, now: Now) {
-        self.timers.clear();
+        self.timers.retain(|id, _| self.state.members.contains_key(id));
         let ids: Vec<String> = self.state.members.keys().cloned().collect();
         for id in ids {
             self.alive(now, &id);

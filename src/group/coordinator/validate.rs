@@ -47,6 +47,13 @@ impl Coordinator {
         Err(Error::new(Code::UnsupportedAssignor, message))
     }
 
+    /// A heartbeat that was overtaken, or comes twice, says what the member owned once: it must not be taken for what it
+    /// owns now.
+    pub(super) fn is_late(&self, request: &HeartbeatRequest) -> bool {
+        let newest = self.timers.get(&request.member).map_or(0, |timers| timers.correlation);
+        request.correlation != 0 && request.correlation <= newest
+    }
+
     pub(super) fn can_assign(&self, name: &str, assignors: &dyn Assignors) -> bool {
         assignors.has(name) || self.config.assignors.iter().any(|own| own == name)
     }
