@@ -4,6 +4,8 @@
 
 #[path = "log/bench.rs"]
 mod bench;
+#[path = "log/compaction.rs"]
+mod compaction;
 #[path = "log/configs.rs"]
 mod configs;
 #[path = "log/damage.rs"]

@@ -4,6 +4,8 @@
 
 #[path = "log_node/damage.rs"]
 mod damage;
+#[path = "log_node/maintenance.rs"]
+mod maintenance;
 mod support;
 #[path = "log_node/transactions.rs"]
 mod transactions;

@@ -1,0 +1,114 @@
+//! Maintenance: one node, in slices, while nobody uses the page.
+
+use headwater::base::TopicConfig;
+use headwater::log::ops::{AlterConfigs, DescribeTopic, ListBounds};
+use headwater::log::{Store, TopicRow};
+use headwater::node::{Acks, Answer, Call, Event, Input, PageEvent};
+
+use crate::support::FrameWriter;
+use crate::support::origin::Origin;
+
+const HOUR: u64 = 3_600_000;
+
+fn row(origin: &mut Origin, topic: &str) -> TopicRow {
+    origin.table.run(&DescribeTopic { name: topic.into() }).unwrap().unwrap()
+}
+
+fn configured(origin: &mut Origin, topic: &str, entries: &[(&str, &str)]) {
+    let config = TopicConfig::from_entries(entries.iter().copied()).unwrap();
+    let id = row(origin, topic).id;
+    origin.table.run(&AlterConfigs { name: topic.into(), id, config, validate_only: false }).unwrap();
+}
+
+fn keyed(origin: &mut Origin, node: usize, key: &str, value: &str) {
+    let frames =
+        FrameWriter::default().frame(0, origin.now.timestamp, Some(key.as_bytes()), Some(value.as_bytes())).0;
+    let call = Call::Send { topic: "state".into(), frames, acks: Acks::Leader, create: true };
+    assert!(matches!(origin.ask(node, call), Ok(Answer::Sent(_))));
+}
+
+fn trimmed(origin: &Origin) -> usize {
+    origin.events.iter().filter(|event| matches!(event, Event::Trimmed { .. })).count()
+}
+
+#[test]
+fn old_records_go_by_themselves() {
+    let mut origin = Origin::default();
+    let one = origin.node();
+    for value in ["a", "b"] {
+        origin.send(one, "events", value).unwrap();
+    }
+    configured(&mut origin, "events", &[("retention.ms", "3600000")]);
+    origin.pass(2 * HOUR);
+    origin.send(one, "events", "c").unwrap();
+    origin.pass(HOUR / 2);
+    assert_eq!(origin.stored("events", 2).len(), 1);
+    assert_eq!(trimmed(&origin), 1);
+    assert_eq!(origin.table.rows.keys().filter(|(store, _)| *store == Store::Batches).count(), 1);
+}
+
+#[test]
+fn a_compacted_topic_keeps_the_last_record_of_each_key() {
+    let mut origin = Origin::default();
+    let one = origin.node();
+    for value in ["1", "2", "3", "4"] {
+        keyed(&mut origin, one, "a", value);
+    }
+    configured(&mut origin, "state", &[("cleanup.policy", "compact")]);
+    origin.pass(HOUR);
+    assert_eq!(origin.stored("state", 0), [(2, "3".to_string()), (3, "4".to_string())]);
+    let removed = |event: &Event| matches!(event, Event::Compacted { removed: 2, partition: 0, .. });
+    assert!(origin.events.iter().any(removed));
+}
+
+#[test]
+fn nothing_is_done_while_the_page_is_used() {
+    let mut origin = Origin::default();
+    origin.busy = true;
+    let one = origin.node();
+    for _ in 0..600 {
+        origin.send(one, "events", "x").unwrap();
+    }
+    configured(&mut origin, "events", &[("retention.ms", "60000")]);
+    origin.pass(HOUR);
+    assert_eq!(trimmed(&origin), 0);
+    let mut slices = 0;
+    while origin.rest() > 0 {
+        slices += 1;
+        origin.pass(100);
+        origin.send(one, "others", "the page goes on").unwrap();
+    }
+    assert!(slices > 3, "{slices} steps, each after the page was idle again");
+    let partitions = row(&mut origin, "events").topic_partitions().collect();
+    assert_eq!(origin.table.run(&ListBounds { partitions }).unwrap()[0].start, 600);
+}
+
+#[test]
+fn one_node_does_it_for_all() {
+    let mut origin = Origin::default();
+    let nodes: Vec<usize> = (0..4).map(|_| origin.node()).collect();
+    for hour in 0..6 {
+        origin.send(nodes[0], "events", &hour.to_string()).unwrap();
+        configured(&mut origin, "events", &[("retention.ms", "1000")]);
+        origin.pass(HOUR);
+        assert_eq!(trimmed(&origin), hour + 1);
+    }
+}
+
+#[test]
+fn a_page_that_is_frozen_leaves_it_to_another() {
+    let mut origin = Origin::default();
+    origin.busy = true;
+    let (one, two) = (origin.node(), origin.node());
+    origin.send(one, "events", "a").unwrap();
+    configured(&mut origin, "events", &[("retention.ms", "1000")]);
+    origin.pass(70_000);
+    assert_eq!(origin.rest(), 1, "one holds the round, the other waits for it");
+    origin.handle(one, Input::Page(PageEvent::Suspended));
+    origin.handle(two, Input::Page(PageEvent::Visible));
+    for _ in 0..20 {
+        origin.pass(60_000);
+        origin.rest();
+    }
+    assert_eq!(trimmed(&origin), 1);
+}
