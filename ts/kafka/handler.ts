@@ -1,7 +1,7 @@
 import type { Assigned } from './assignment.ts'
 import type { Batch } from './batch.ts'
 import type { ConsumerRunConfig, EachBatchPayload, TopicPartition } from './consuming.ts'
-import { KafkaJSError, KafkaJSNumberOfRetriesExceeded } from './errors.ts'
+import { KafkaJSError, KafkaJSNonRetriableError, KafkaJSNumberOfRetriesExceeded } from './errors.ts'
 import type { Logger } from './logger.ts'
 import { type RetryOptions, retryTime } from './retry.ts'
 import { Waits } from './waits.ts'
@@ -72,7 +72,7 @@ export interface Around {
 
 /**
  * Handles the messages of `work` one by one. Answers the offset to go on with.
- * @throws KafkaJSNumberOfRetriesExceeded with the handler's error as its cause
+ * @throws KafkaJSNumberOfRetriesExceeded, or KafkaJSNonRetriableError for what trying again does not cure
  */
 export async function handleMessages(work: Work, around: Around): Promise<bigint> {
   const { batch, assigned } = work
@@ -101,7 +101,7 @@ export async function handleMessages(work: Work, around: Around): Promise<bigint
 
 /**
  * Handles `work` as a whole. Answers the offset to go on with.
- * @throws KafkaJSNumberOfRetriesExceeded with the handler's error as its cause
+ * @throws KafkaJSNumberOfRetriesExceeded, or KafkaJSNonRetriableError for what trying again does not cure
  */
 export async function handleBatch(work: Work, around: Around): Promise<bigint> {
   const { assigned } = work
@@ -153,8 +153,10 @@ async function attempt(
       await around.autoCommit()
       if (isOver()) return false
       const wait = retryTime(retry, retryCount + 1)
-      if (retryCount >= retry.retries || isFinal(error)) {
-        throw new KafkaJSNumberOfRetriesExceeded(error, { retryCount, retryTime: wait })
+      const cause = error.cause ?? error
+      if (isFinal(error)) throw new KafkaJSNonRetriableError(error, { cause })
+      if (retryCount >= retry.retries) {
+        throw new KafkaJSNumberOfRetriesExceeded(error, { retryCount, retryTime: wait, cause })
       }
       await work.waits.sleep(wait)
       if (isOver()) return false

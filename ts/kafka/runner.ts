@@ -245,7 +245,7 @@ export class Runner {
     })
     emit('STOP', null)
     emit('DISCONNECT', null)
-    const restart = (exceeded !== undefined || error.retriable) && (await this.mayRestart(error))
+    const restart = (exceeded !== undefined || isRetriable(error)) && (await this.mayRestart(error))
     emit('CRASH', { error, groupId, restart })
     if (restart && !this.stopping) {
       const wait = exceeded?.retryTime ?? retry.initialRetryTime
@@ -278,6 +278,12 @@ export function aborted(signal: AbortSignal | undefined): Promise<void> {
 
 function stopped(): KafkaJSError {
   return new KafkaJSNonRetriableError('The consumer was stopped before it had joined its group')
+}
+
+/** As KafkaJS has it: what was at the bottom of an error decides. */
+function isRetriable(error: unknown): boolean {
+  const { cause, retriable } = error as Partial<KafkaJSError>
+  return cause === undefined || cause === null ? retriable === true : isRetriable(cause)
 }
 
 /** True for errors that joining again may cure: a storage that fails at times, a group that was lost. */

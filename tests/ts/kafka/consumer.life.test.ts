@@ -89,12 +89,14 @@ describe('a failing handler', () => {
   test.each([
     ['a mistake in the program', new TypeError('undefined is not a function')],
     ['an error that says so', new KafkaJSNonRetriableError('never')],
-  ])('%s is not tried again', async (_, error) => {
-    const kafka = memory({ retry: { initialRetryTime: 1, retries: 9, restartOnFailure: async () => false } })
+  ])('%s is not tried again, nor does the consumer begin again', async (_, error) => {
+    const kafka = memory({ retry: { initialRetryTime: 1, retries: 9 } })
     await send(kafka, 't', ['x'])
     let calls = 0
     const consumer = kafka.consumer({ groupId: 'g' })
-    const crashed = new Promise((resolve) => consumer.on(consumer.events.CRASH, resolve))
+    const crashed = new Promise((resolve) =>
+      consumer.on(consumer.events.CRASH, ({ payload }) => resolve(payload)),
+    )
     await consumer.subscribe({ topics: ['t'], fromBeginning: true })
     await consumer.run({
       eachMessage: async () => {
@@ -102,7 +104,8 @@ describe('a failing handler', () => {
         throw error
       },
     })
-    await crashed
+    const final = expect.objectContaining({ name: 'KafkaJSNonRetriableError', cause: error })
+    expect(await crashed).toEqual({ error: final, groupId: 'g', restart: false })
     expect(calls).toBe(1)
     await consumer.disconnect()
   })
