@@ -5,9 +5,9 @@ import { inflate, provide } from './native/source.ts'
 export class Kafka extends Core {
   constructor(config: KafkaConfig = {}) {
     super(config)
-    provide(async () => {
-      const { deflated } = await import('./generated/page-wasm.ts')
-      return inflate(deflated)
+    provide({
+      core: async () => inflate((await import('./generated/page-core.ts')).deflated),
+      late: async () => inflate((await import('./generated/page-late.ts')).deflated),
     })
   }
 }

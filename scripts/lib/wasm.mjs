@@ -13,6 +13,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { deflateRawSync } from 'node:zlib'
 import { ROOT, run } from './process.mjs'
+import { split } from './split.mjs'
 
 // What counts is the size after gzip, so nothing is inlined: repeated code compresses well, and inlined code does
 // not (7 kB less, measured). Functions are ordered by name for the same reason. Rust's stack begins at address 0, so
@@ -31,9 +32,23 @@ const SMALL = [
   ],
 ]
 
+// What a page needs only once it consumes, forwards or administers, by the names of its functions: whole modules, the
+// ways into them (see src/node/late.rs), and the exports of Node that no producer calls.
+const LATE = new RegExp(
+  [
+    'headwater::client::(compaction|consumer|forwarder|retention|transaction)',
+    'headwater::group',
+    'headwater::node::(admin|consumers|forwarders|groups|late|maintenance|transactions)',
+    'headwater::wasm::(consumer|records|sink|transaction)',
+    '::late_',
+    '^consumer_',
+    '^node_(?!close|complete|flush|hidden|online|open|partitions|resume|send|storage|suspend|visible)',
+  ].join('|'),
+)
+
 /** The two wasm artifacts of the crate: what a page loads, and what a collector loads. */
 const ARTIFACTS = {
-  page: { folder: 'pkg', name: 'headwater', features: [], level: 'z', passes: SMALL },
+  page: { folder: 'pkg', name: 'headwater', features: [], level: 'z', passes: SMALL, late: LATE },
   collector: {
     folder: 'pkg/collector',
     name: 'collector',
@@ -59,7 +74,7 @@ const GENERATED = join(ROOT, 'ts', 'generated')
 
 /** Compiles one artifact and the TypeScript modules that hold it; answers whether there was anything to do. */
 export async function buildWasm(artifact) {
-  const { folder, name, features, level, passes } = ARTIFACTS[artifact]
+  const { folder, name, features, level, passes, late } = ARTIFACTS[artifact]
   const stamp = join(GENERATED, `${artifact}.inputs`)
   const inputs = hashOfInputs()
   const wasm = join(ROOT, folder, `${name}_bg.wasm`)
@@ -78,12 +93,15 @@ export async function buildWasm(artifact) {
   ]
   const crate = ['--out-dir', folder, '--out-name', name, '.']
   run('wasm-pack', ['build', ...options, ...crate, '--', ...features], {
-    env: { RUSTFLAGS: withoutHome(), CARGO_PROFILE_RELEASE_OPT_LEVEL: level },
+    // Parts are told by the names of their functions.
+    env: { RUSTFLAGS: withoutHome(), CARGO_PROFILE_RELEASE_OPT_LEVEL: level, CARGO_PROFILE_RELEASE_STRIP: 'debuginfo' },
   })
-  optimise(wasm, passes)
   mkdirSync(GENERATED, { recursive: true })
   await writeGlue(artifact, join(ROOT, folder), name)
-  writeInline(artifact, wasm)
+  const named = readFileSync(wasm)
+  optimise(wasm, passes)
+  if (late === undefined) writeInline(`${artifact}-wasm`, wasm)
+  else await writeParts(artifact, named, late, passes)
   writeFileSync(stamp, inputs)
   return true
 }
@@ -146,11 +164,22 @@ async function writeGlue(artifact, folder, name) {
   write(`${artifact}-glue.d.ts`, types.join('\n'))
 }
 
+/** The parts are optimised each by itself, and written as `<artifact>-core` and `<artifact>-late`. */
+async function writeParts(artifact, wasm, late, passes) {
+  for (const [part, bytes] of Object.entries(await split(wasm, late))) {
+    const path = join(GENERATED, `${artifact}-${part}.wasm`)
+    writeFileSync(path, bytes)
+    optimise(path, passes)
+    writeInline(`${artifact}-${part}`, path)
+    rmSync(path)
+  }
+}
+
 /** Deflated before it is encoded: what base64 costs is then within half a percent of the wasm, gzipped. */
-function writeInline(artifact, wasm) {
+function writeInline(module, wasm) {
   const deflated = deflateRawSync(readFileSync(wasm), { level: 9, memLevel: 9 }).toString('base64')
   const doc = '/** The wasm, deflated (raw) and in base64. */\n'
-  write(`${artifact}-wasm.ts`, `${doc}export const deflated: string =\n  '${deflated}'\n`)
+  write(`${module}.ts`, `${doc}export const deflated: string =\n  '${deflated}'\n`)
 }
 
 function write(file, text) {
@@ -163,7 +192,7 @@ function hashOfInputs() {
   const hash = createHash('sha256')
   const source = readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true })
   const files = source.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-  const others = ['Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml', 'scripts/lib/wasm.mjs'].map((file) =>
+  const others = ['Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml', 'scripts/lib/wasm.mjs', 'scripts/lib/split.mjs'].map((file) =>
     join(ROOT, file),
   )
   for (const file of [...files.sort(), ...others.filter(existsSync)])

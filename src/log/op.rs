@@ -206,6 +206,11 @@ impl<R> Applied<R> {
     pub fn reply(reply: R) -> Self {
         Self { writes: Vec::new(), reply }
     }
+
+    /// The same writes with another answer.
+    pub fn map<S>(self, reply: impl FnOnce(R) -> S) -> Applied<S> {
+        Applied { writes: self.writes, reply: reply(self.reply) }
+    }
 }
 
 /// One atomic operation on the rows.

@@ -1,4 +1,4 @@
-use super::want::{PendingSend, Want};
+use super::want::Want;
 use super::{Answer, AnyReply, Call, Node, Pending};
 use crate::base::{Code, Error, Offset, TopicConfig, TopicId, TopicPartition};
 use crate::client::forwarder::ListDelivered;
@@ -14,7 +14,7 @@ use crate::log::{TopicRow, unknown_partition};
 const FORWARDER_GROUP: &str = "__forwarder";
 
 impl Node {
-    pub(super) fn call(&mut self, call: CallId, what: Call) {
+    pub(super) fn administer(&mut self, call: CallId, what: Call) {
         match what {
             Call::CreateTopic { name, partitions, config, validate_only } => {
                 self.create_topic(call, name, partitions, config, validate_only);
@@ -34,7 +34,6 @@ impl Node {
                 self.want(&name, Want::AlterConfigs { call, config, validate_only });
             }
             Call::ReadTopic(name) => self.store(DescribeTopic { name }.into(), Pending::Admin(call)),
-            Call::DescribeTopic { name, create } => self.want(&name, Want::Describe { call, create }),
             Call::ListBounds(name) => self.want(&name, Want::Bounds(call)),
             Call::CommittedOffsets { group, topic } => self.want(&topic, Want::Committed { call, group }),
             Call::OffsetAt { topic, partition, timestamp } => {
@@ -43,17 +42,14 @@ impl Node {
             Call::Trim { topic, partition, before } => {
                 self.want(&topic, Want::Trim { call, partition, before })
             }
-            Call::Send { topic, frames, acks, create } => {
-                self.want(&topic, Want::Send(PendingSend { call, frames, acks, create }));
-            }
             Call::InitTransactions(id) => self.init_transactions(call, id),
             Call::CommitTransaction(transaction) => self.commit_transaction(call, *transaction),
-            Call::Flush => self.flushes.push(call),
             Call::Join(id) => self.join(call, id),
             Call::Fetch(id, bytes_max) => self.fetch(call, id, bytes_max),
             Call::Commit(id, offsets) => self.commit(call, id, offsets),
             Call::Forward(id, options) => self.forward(call, id, options),
             Call::StopForward(id) => self.stop_forward(call, id),
+            Call::Send { .. } | Call::DescribeTopic { .. } | Call::Flush => {}
         }
     }
 

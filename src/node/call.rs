@@ -30,6 +30,8 @@ pub enum Input {
     Reopened,
     /// What becomes of the page.
     Page(PageEvent),
+    /// What is loaded late is there now, or not yet: then the node appends, and does nothing else.
+    Complete(bool),
 }
 
 /// What becomes of the page that a node runs in.

@@ -6,6 +6,7 @@ mod call;
 mod consumers;
 mod damage;
 mod forwarders;
+mod late;
 mod maintenance;
 mod message;
 mod op;
@@ -24,7 +25,7 @@ pub use call::{
 pub use message::Message;
 pub use op::{AnyOp, AnyReply};
 
-use crate::base::{Code, Error, Instant, Map, Now, ProducerId, Random, TopicPartition};
+use crate::base::{Code, Error, Instant, Map, Now, Offset, ProducerId, Random, TopicPartition};
 use crate::client::producer::{CallId, Producer};
 use crate::client::transaction::{CommitTransaction, Transactions};
 use consumers::Consumers;
@@ -32,6 +33,7 @@ use forwarders::Forwarders;
 use maintenance::Maintenance;
 use topics::Topics;
 use transactions::Commits;
+use want::{PendingSend, Want};
 
 /// Names a transaction until its result is known.
 pub type Ticket = u64;
@@ -56,6 +58,8 @@ pub struct Node {
     consumers: Consumers,
     forwarders: Forwarders,
     maintenance: Maintenance,
+    /// False while what is loaded late is not there.
+    complete: bool,
 }
 
 /// What a transaction was run for.
@@ -92,6 +96,7 @@ impl Node {
             forwarders: Forwarders::default(),
             maintenance: Maintenance::new(now, &mut random),
             random,
+            complete: true,
         }
     }
 
@@ -101,14 +106,15 @@ impl Node {
         match input {
             Input::Tick => self.tick(),
             Input::Calls(calls) => calls.into_iter().for_each(|(call, what)| self.call(call, what)),
-            Input::Consumer(id, command) => self.command(id, command),
+            Input::Consumer(id, command) => self.late_command(id, command),
             Input::Stored(ticket, result) => self.stored(ticket, result),
             Input::Message(message) => self.message(message),
-            Input::Granted(lock) => self.granted(lock),
-            Input::Idle(id) => self.idle(id),
-            Input::Delivered(id, ticket, delivery) => self.delivered(id, ticket, &delivery),
+            Input::Granted(lock) => self.late_granted(lock),
+            Input::Idle(id) => self.late_idle(id),
+            Input::Delivered(id, ticket, delivery) => self.late_delivered(id, ticket, &delivery),
             Input::Reopened => self.forget_all(),
             Input::Page(event) => self.page(event),
+            Input::Complete(complete) => self.complete = complete,
         }
         self.drain();
     }
@@ -120,22 +126,26 @@ impl Node {
 
     /// When [`Input::Tick`] is needed next.
     pub fn deadline(&self) -> Option<Instant> {
-        let deadlines = [
-            self.producer.deadline(),
-            self.commits.machine.deadline(),
-            self.consumers.deadline(),
-            self.forwarders.deadline(),
-            self.maintenance.deadline(),
-        ];
-        deadlines.into_iter().flatten().min()
+        let late = if self.complete { self.late_deadline() } else { None };
+        [self.producer.deadline(), late].into_iter().flatten().min()
+    }
+
+    fn call(&mut self, call: CallId, what: Call) {
+        match what {
+            Call::Send { topic, frames, acks, create } => {
+                self.want(&topic, Want::Send(PendingSend { call, frames, acks, create }));
+            }
+            Call::DescribeTopic { name, create } => self.want(&name, Want::Describe { call, create }),
+            Call::Flush => self.flushes.push(call),
+            late => self.late_call(call, late),
+        }
     }
 
     fn tick(&mut self) {
         self.producer.tick(self.now);
-        self.commits.machine.tick(self.now);
-        self.consumers.tick(self.now);
-        self.tick_forwarders();
-        self.maintain();
+        if self.complete {
+            self.late_tick();
+        }
     }
 
     fn store(&mut self, op: AnyOp, pending: Pending) {
@@ -153,19 +163,9 @@ impl Node {
         self.tickets
     }
 
-    fn granted(&mut self, lock: LockId) {
-        self.maintenance_granted(lock);
-        self.group_granted(lock);
-        self.forwarder_granted(lock);
-    }
-
     fn page(&mut self, event: PageEvent) {
-        self.page_of_forwarders(event);
-        self.page_of_maintenance(event);
-        match event {
-            PageEvent::Suspended => self.suspend_consumers(),
-            PageEvent::Resumed => self.resume_consumers(),
-            PageEvent::Visible | PageEvent::Hidden | PageEvent::Online => {}
+        if self.complete {
+            self.late_page(event);
         }
     }
 
@@ -179,8 +179,8 @@ impl Node {
 
     fn stored(&mut self, ticket: Ticket, result: Result<AnyReply, Error>) {
         match (self.pending.remove(&ticket), result) {
-            (Some((pending, op)), Err(error)) if error.code() == Code::CorruptMessage => {
-                self.damaged(pending, op, error);
+            (Some((pending, op)), Err(error)) if error.code() == Code::CorruptMessage && self.complete => {
+                self.late_damaged(pending, op, error);
             }
             (Some((pending, _)), result) => self.concluded(pending, result),
             (None, _) => {}
@@ -189,40 +189,34 @@ impl Node {
 
     fn concluded(&mut self, pending: Pending, result: Result<AnyReply, Error>) {
         match pending {
-            Pending::Repair(tp, repair) => self.repaired(tp, repair, result),
-            Pending::Admin(call) => self.administered(call, result),
             Pending::Topic(name) => self.topic_resolved(&name, result),
             Pending::Learn(name) => self.learned(&name, result),
             Pending::Append => self.appended(result),
-            Pending::InitTransactions { call, transactional_id } => {
-                self.transactions_initialised(call, transactional_id, result);
-            }
-            Pending::CommitTransaction(op) => self.transaction_committed(&op, result),
             Pending::Sync(calls) => self.synced(&calls, &result),
-            Pending::Consumer(id, step) => self.consumer_stored(id, step, result),
-            Pending::Forwarder(id, step) => self.forwarder_stored(id, step, result),
-            Pending::Maintenance(id, step) => self.maintained(id, step, result),
+            late => self.late_stored(late, result),
         }
     }
 
     fn message(&mut self, message: Message) {
         match message {
-            Message::Appended(ends) => {
-                for (tp, end) in ends {
-                    self.consumers.appended(tp, end);
-                    self.forwarders.appended(self.now, tp, end);
-                }
-            }
+            Message::Appended(ends) => self.grew(&ends),
             Message::TopicChanged(name) => self.topic_changed(&name),
+        }
+    }
+
+    /// Partitions end there now, by an append of this node or of another.
+    fn grew(&mut self, ends: &[(TopicPartition, Offset)]) {
+        if self.complete {
+            self.late_appended(ends);
         }
     }
 
     /// Moves what the machines want done into the node's own outputs.
     fn drain(&mut self) {
         self.drain_producer();
-        self.drain_commits();
-        self.drain_consumers();
-        self.drain_forwarders();
+        if self.complete {
+            self.late_drain();
+        }
         self.end_flushes();
     }
 }

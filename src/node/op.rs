@@ -1,5 +1,6 @@
 use std::rc::Rc;
 
+use super::Answer;
 use crate::base::Error;
 use crate::client::compaction::{Compact, FindDirty};
 use crate::client::forwarder::{ForwarderOp, ListDelivered};
@@ -13,62 +14,96 @@ use crate::log::ops::{
 use crate::log::{Applied, Op, Plan, Rows};
 
 macro_rules! any_op {
-    ($($variant:ident($op:ty),)*) => {
+    (core { $($core:ident($core_op:ty),)* } late { $($late:ident($late_op:ty),)* }) => {
         /// Any operation that a node runs.
-        pub enum AnyOp { $(#[doc = "See the operation of this name."] $variant($op),)* }
+        pub enum AnyOp {
+            $(#[doc = "See the operation of this name."] $core($core_op),)*
+            $(#[doc = "See the operation of this name."] $late($late_op),)*
+        }
 
         /// The answer of the operation of the same name.
-        pub enum AnyReply { $(#[doc = "See the operation of this name."] $variant(<$op as Op>::Reply),)* }
+        pub enum AnyReply {
+            $(#[doc = "See the operation of this name."] $core(<$core_op as Op>::Reply),)*
+            $(#[doc = "See the operation of this name."] $late(<$late_op as Op>::Reply),)*
+        }
 
         impl Op for AnyOp {
             type Reply = AnyReply;
 
             fn plan(&self) -> Plan {
-                match self { $(Self::$variant(op) => op.plan(),)* }
+                match self {
+                    $(Self::$core(op) => op.plan(),)*
+                    late => late.late_plan(),
+                }
             }
 
             fn apply(&self, rows: &Rows) -> Result<Applied<AnyReply>, Error> {
-                Ok(match self {
-                    $(Self::$variant(op) => {
-                        let applied = op.apply(rows)?;
-                        Applied { writes: applied.writes, reply: AnyReply::$variant(applied.reply) }
-                    })*
-                })
+                match self {
+                    $(Self::$core(op) => op.apply(rows).map(|applied| applied.map(AnyReply::$core)),)*
+                    late => late.late_apply(rows),
+                }
             }
         }
 
-        $(impl From<$op> for AnyOp {
+        impl AnyOp {
+            #[inline(never)]
+            fn late_plan(&self) -> Plan {
+                match self {
+                    $(Self::$late(op) => op.plan(),)*
+                    $(Self::$core(_))|* => Plan::read(Vec::new()),
+                }
+            }
+
+            #[inline(never)]
+            fn late_apply(&self, rows: &Rows) -> Result<Applied<AnyReply>, Error> {
+                match self {
+                    $(Self::$late(op) => op.apply(rows).map(|applied| applied.map(AnyReply::$late)),)*
+                    $(Self::$core(_))|* => Err(Answer::mismatch()),
+                }
+            }
+        }
+
+        $(any_op!(@from $core($core_op));)*
+        $(any_op!(@from $late($late_op));)*
+    };
+    (@from $variant:ident($op:ty)) => {
+        impl From<$op> for AnyOp {
             fn from(op: $op) -> Self {
                 Self::$variant(op)
             }
-        })*
+        }
     };
 }
 
+// What appends needs the first five; the others may be loaded late.
 any_op! {
-    CreateTopic(CreateTopic),
-    GrowTopic(GrowTopic),
-    CreatePartitions(CreatePartitions),
-    AlterConfigs(AlterConfigs),
-    ClaimSink(ClaimSink),
-    DescribeTopic(DescribeTopic),
-    ListTopics(ListTopics),
-    DeleteTopic(DeleteTopic),
-    Append(Rc<Append>),
-    InitProducerId(InitProducerId),
-    CommitTransaction(Rc<CommitTransaction>),
-    Fetch(Fetch),
-    ListBounds(ListBounds),
-    ListOffsets(ListOffsets),
-    BeginMaintenance(BeginMaintenance),
-    Measure(Measure),
-    FindDirty(FindDirty),
-    Compact(Compact),
-    Trim(Trim),
-    Sync(Sync),
-    SetAside(SetAside),
-    CommitOffsets(CommitOffsets),
-    FetchOffsets(FetchOffsets),
-    Forwarder(ForwarderOp),
-    ListDelivered(ListDelivered),
+    core {
+        Append(Rc<Append>),
+        DescribeTopic(DescribeTopic),
+        CreateTopic(CreateTopic),
+        ListBounds(ListBounds),
+        Sync(Sync),
+    }
+    late {
+        GrowTopic(GrowTopic),
+        CreatePartitions(CreatePartitions),
+        AlterConfigs(AlterConfigs),
+        ClaimSink(ClaimSink),
+        ListTopics(ListTopics),
+        DeleteTopic(DeleteTopic),
+        InitProducerId(InitProducerId),
+        CommitTransaction(Rc<CommitTransaction>),
+        Fetch(Fetch),
+        ListOffsets(ListOffsets),
+        BeginMaintenance(BeginMaintenance),
+        Measure(Measure),
+        FindDirty(FindDirty),
+        Compact(Compact),
+        Trim(Trim),
+        SetAside(SetAside),
+        CommitOffsets(CommitOffsets),
+        FetchOffsets(FetchOffsets),
+        Forwarder(ForwarderOp),
+        ListDelivered(ListDelivered),
+    }
 }

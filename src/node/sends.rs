@@ -99,10 +99,7 @@ impl Node {
 
     /// Partitions end there now: tells everybody who reads them.
     pub(super) fn tell_ends(&mut self, ends: Vec<(TopicPartition, Offset)>) {
-        for (tp, end) in &ends {
-            self.consumers.appended(*tp, *end);
-            self.forwarders.appended(self.now, *tp, *end);
-        }
+        self.grew(&ends);
         self.outputs.push_back(Output::Send(Message::Appended(ends)));
     }
 

@@ -116,31 +116,16 @@ impl Node {
         match want {
             Want::Send(send) => self.send_to(name, row, send),
             Want::Describe { call, .. } => self.done(call, Ok(super::Answer::Topic(row))),
-            Want::Bounds(call) => self.list_bounds(call, &row),
-            Want::Committed { call, group } => self.committed_offsets(call, group, &row),
-            Want::OffsetAt { call, partition, timestamp } => self.offset_at(call, &row, partition, timestamp),
-            Want::Trim { call, partition, before } => self.trim(call, name, &row, partition, before),
-            Want::AlterConfigs { call, config, validate_only } => {
-                self.alter_configs(call, name, &row, config, validate_only);
-            }
-            Want::Transaction { call, .. } => self.transaction_topic(call, name, row),
-            Want::Join { consumer, .. } => self.join_topic(consumer, name, &row),
-            Want::Forward(id) => self.forward_topic(id, name, row),
+            late => self.late_served(name, row, late),
         }
     }
 
     fn refuse(&mut self, want: Want, error: &Error) {
         match want {
-            Want::Send(PendingSend { call, .. })
-            | Want::Describe { call, .. }
-            | Want::Bounds(call)
-            | Want::Committed { call, .. }
-            | Want::OffsetAt { call, .. }
-            | Want::AlterConfigs { call, .. }
-            | Want::Trim { call, .. } => self.done(call, Err(error.clone())),
-            Want::Transaction { call, .. } => self.transaction_refused(call, error),
-            Want::Join { consumer, .. } => self.join_failed(consumer, error),
-            Want::Forward(id) => self.forward_failed(id, error),
+            Want::Send(PendingSend { call, .. }) | Want::Describe { call, .. } => {
+                self.done(call, Err(error.clone()));
+            }
+            late => self.late_refused(late, error),
         }
     }
 
@@ -157,8 +142,9 @@ impl Node {
         if let Some(row) = self.topics.known.remove(name) {
             self.producer.forget(row.id);
         }
-        self.rejoin_topic(name);
-        self.reforward_topic(name);
+        if self.complete {
+            self.late_topic_changed(name);
+        }
     }
 
     /// Forgets everything that was cached of the log's rows.

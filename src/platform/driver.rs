@@ -147,6 +147,11 @@ impl<P: Platform> Driver<P> {
         self.handle(Input::Reopened);
     }
 
+    /// What is loaded late is there now, or not yet.
+    pub fn complete(self: &Rc<Self>, complete: bool) {
+        self.handle(Input::Complete(complete));
+    }
+
     /// Something became of the page.
     pub fn page(self: &Rc<Self>, event: PageEvent) {
         self.handle(Input::Page(event));

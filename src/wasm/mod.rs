@@ -16,4 +16,6 @@ mod page;
 mod panic;
 mod records;
 #[cfg(feature = "page")]
+mod sink;
+#[cfg(feature = "page")]
 mod transaction;

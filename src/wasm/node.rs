@@ -44,6 +44,7 @@ impl Node {
         let page =
             Page { storage: parts.storage, bus: parts.bus, clock: parts.clock, locks: parts.locks, host };
         let driver = Driver::start(page, web::seed());
+        driver.complete(flag(&options, "complete"));
         let weak = Rc::downgrade(&driver);
         opened.replace(Weak::clone(&weak));
         driver.platform().bus.listen(move |bytes| {
@@ -64,6 +65,11 @@ impl Node {
         self.driver.close();
         self.driver.platform().bus.close();
         self.driver.platform().storage.close();
+    }
+
+    /// What is loaded late is there now.
+    pub fn complete(&self) {
+        self.driver.complete(true);
     }
 
     /// Creates a topic.

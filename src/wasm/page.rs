@@ -5,7 +5,8 @@ use std::rc::Rc;
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
 
-use super::{error, host::Host};
+use super::host::Host;
+use super::{error, sink};
 use crate::base::{Code, Error};
 use crate::client::forwarder::{Delivery, WireBatch};
 use crate::node::{Answer, Call, Event, ForwarderId};
@@ -57,8 +58,7 @@ impl Platform for Page {
         batches: Vec<WireBatch>,
         keepalive: bool,
     ) -> impl Future<Output = Delivery> + 'static {
-        let host = Rc::clone(&self.host);
-        async move { host.deliver(forwarder, &batches, keepalive).await }
+        sink::late_deliver(&self.host, forwarder, batches, keepalive)
     }
 
     fn idle(&self) -> impl Future<Output = ()> + 'static {
@@ -66,7 +66,7 @@ impl Platform for Page {
     }
 
     fn event(&self, event: Event) {
-        self.host.event(&event);
+        self.host.late_event(&event);
     }
 }
 

@@ -52,20 +52,20 @@ export class NodeHandle implements Host {
 
   constructor(private readonly options: OpenOptions) {}
 
-  /** Calls the node; opens it where it is not. */
+  /** Calls the node; opens it where it is not, and loads all of it. */
   async call<T>(work: (node: Node) => T | Promise<T>): Promise<T> {
-    return (await this.open()).run(work)
+    return (await this.complete()).run(work)
   }
 
-  /** Like {@link call}, but `work` runs at once where the node is open. */
-  callNow<T>(work: (node: Node) => T | Promise<T>): Promise<T> {
-    return this.running === undefined ? this.call(work) : this.running.run(work)
+  /** Calls what the core of the node can do, which is to append; `work` runs at once where the node is open. */
+  async callCore<T>(work: (node: Node) => T | Promise<T>): Promise<T> {
+    return (this.running ?? (await this.open())).run(work)
   }
 
   /** Resolves when everything that was sent before survives a power cut. */
   async flush(): Promise<void> {
     this.sender.handOver()
-    await this.callNow((node) => node.flush())
+    await this.callCore((node) => node.flush())
   }
 
   /** Tells the node something, if it is open. */
@@ -75,7 +75,7 @@ export class NodeHandle implements Host {
 
   /** A consumer of the group. */
   async member(groupId: string, options: ConsumerOptions): Promise<Member> {
-    const running = await this.open()
+    const running = await this.complete()
     return new Member(running, await running.run((node) => legacy(node, groupId, options)))
   }
 
@@ -138,6 +138,12 @@ export class NodeHandle implements Host {
     return found[1].assign(name, spec)
   }
 
+  private async complete(): Promise<RunningNode> {
+    const running = await this.open()
+    await running.complete()
+    return running
+  }
+
   private open(): Promise<RunningNode> {
     if (this.opening === undefined) {
       const since = Date.now() - PANICS_WITHIN_MS
@@ -157,7 +163,7 @@ export class NodeHandle implements Host {
       throw fromNative(error)
     })
     try {
-      const node = await running.glue.Node.open(this.options, this)
+      const node = await running.glue.Node.open({ ...this.options, complete: running.whole }, this)
       if (!wanted()) {
         node.close()
         throw new KafkaJSError('The log was closed while it was being opened', {
@@ -184,7 +190,8 @@ export class NodeHandle implements Host {
 
   private forwardAgain(started: RunningNode, id: number, options: ForwardOptions): void {
     started
-      .run((node) => node.forward(id, options))
+      .complete()
+      .then(() => started.run((node) => node.forward(id, options)))
       .catch((error: unknown) => {
         const { message, type: code } = fromNative(error)
         this.event({

@@ -106,7 +106,7 @@ export class Producer extends Client {
   async connect({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
     this.connection ??= this.shared.connect()
     const { node } = this.connection
-    await abortable(signal, () => node.call(() => undefined))
+    await abortable(signal, () => node.callCore(() => undefined))
     this.state = 'connected'
     this.emitter.emit(EVENTS.CONNECT, null)
   }
@@ -256,7 +256,7 @@ export class Producer extends Client {
   }
 
   private identify(transactionalId: string): Promise<ProducerIdentity> {
-    this.identity ??= this.connected().callNow((node) => node.initTransactions(transactionalId))
+    this.identity ??= this.connected().call((node) => node.initTransactions(transactionalId))
     const { identity } = this
     identity.catch(() => {
       if (this.identity === identity) this.identity = undefined
@@ -267,7 +267,7 @@ export class Producer extends Client {
   /** What chooses a message's partition; -1 leaves it to the log. */
   private choice(topic: string, partitioner: Partitioner | undefined): Choice | Promise<Choice> {
     if (partitioner === undefined) return ({ partition }) => partition ?? -1
-    const choice = this.connected().callNow(async (node) => {
+    const choice = this.connected().callCore(async (node) => {
       const metadata = partitionMetadata(await node.partitions(topic, this.create))
       return (message: Message) => partitioner({ topic, partitionMetadata: metadata, message })
     })

@@ -5,6 +5,7 @@ import { fromNative, KafkaJSError } from './errors.ts'
 
 /** A node that runs, in its instance of the wasm. Where that traps, everything that waits for it fails. */
 export class RunningNode {
+  private completing: Promise<void> | undefined
   private readonly underWay = new Set<(error: KafkaJSError) => void>()
 
   constructor(
@@ -23,6 +24,21 @@ export class RunningNode {
   /** Why the instance trapped, if it did: nobody may call into it any more. */
   get poisoned(): string | undefined {
     return this.instance.poisoned
+  }
+
+  /** Resolves when it can do more than append. */
+  complete(): Promise<void> {
+    this.completing ??= this.load().catch((error: unknown) => {
+      this.completing = undefined
+      throw fromNative(error)
+    })
+    return this.completing
+  }
+
+  private async load(): Promise<void> {
+    if (this.instance.whole) return
+    await this.instance.complete()
+    this.tell((node) => node.complete())
   }
 
   /** Calls the node. */

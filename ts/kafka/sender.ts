@@ -17,7 +17,7 @@ type Write = (frames: Frames) => void
 
 /** Who calls the node. */
 interface Caller {
-  callNow<T>(work: (node: Node) => Promise<T>): Promise<T>
+  callCore<T>(work: (node: Node) => Promise<T>): Promise<T>
 }
 
 /** The sends of one task to one topic. */
@@ -67,7 +67,7 @@ export class Sender {
   private async call({ topic, acks, create, sends }: Parcel): Promise<void> {
     try {
       const framed: typeof sends = []
-      const answers = await this.node.callNow((node) => {
+      const answers = await this.node.callCore((node) => {
         const ends = new Uint32Array(sends.length)
         for (const send of sends) {
           try {

@@ -126,7 +126,7 @@ export class Transaction {
       const { transactionalId, create } = host
       const identity = await host.identity()
       const native: NativeTransaction = { ...identity, transactionalId, create, sends, offsets }
-      await abortable(signal, () => host.node().callNow((node) => node.commitTransaction(native)))
+      await abortable(signal, () => host.node().call((node) => node.commitTransaction(native)))
     }
     this.end()
   }

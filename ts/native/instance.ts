@@ -7,11 +7,14 @@ export class Instance {
   private readonly copy: Glue
   private readonly listeners = new Set<(reason: string) => void>()
   private reason: string | undefined
+  private exports: WebAssembly.Exports = {}
+  private completing: Promise<void> | undefined
 
   /** A copy that does not run yet; see {@link instance}. */
   constructor() {
     this.copy = createGlue(async (module, imports) => {
       const { exports } = await WebAssembly.instantiate(module, imports)
+      this.exports = exports
       return { instance: { exports: guarded(exports, (reason) => this.poison(reason)) }, module }
     })
   }
@@ -30,6 +33,25 @@ export class Instance {
     // Never the synchronous way, which browsers refuse a page for modules of more than a few kilobytes.
     await this.copy.default({ module_or_path: module })
     this.copy.onPanic((message: string) => this.poison(message))
+  }
+
+  /** True if it holds all of the wasm from the start; see {@link complete}. */
+  get whole(): boolean {
+    return !('sp' in this.exports)
+  }
+
+  /** Loads what only consumers, forwarders and admins need: it fills a table of the core's. */
+  complete(): Promise<void> {
+    if (this.whole) return Promise.resolve()
+    this.completing ??= this.load().catch((error: unknown) => {
+      this.completing = undefined
+      throw error
+    })
+    return this.completing
+  }
+
+  private async load(): Promise<void> {
+    await WebAssembly.instantiate(await wasmModule('late'), { core: this.exports })
   }
 
   /** It has trapped, or is about to. */

@@ -3,32 +3,42 @@ import type { NativeError } from './types.ts'
 /** Where the wasm comes from: compiled already, or bytes, or an answer to a request, or an address. */
 export type WasmSource = WebAssembly.Module | BufferSource | Response | URL | string
 
-let given: (() => Promise<WasmSource>) | undefined
-let compiled: Promise<WebAssembly.Module> | undefined
+/**
+ * A part of the wasm: `core` runs by itself and appends; `late` is what consumers, forwarders and admins need beside
+ * it. Where one wasm holds everything, it is the core.
+ */
+export type Part = 'core' | 'late'
+type Sources = Partial<Record<Part, () => Promise<WasmSource>>>
 
-/** Says where the wasm comes from, unless that was said already. */
-export function provide(source: () => Promise<WasmSource>): void {
-  given ??= source
+let given: Sources = {}
+let compiled: Partial<Record<Part, Promise<WebAssembly.Module>>> = {}
+
+/** Says where the parts come from, unless that was said already. */
+export function provide(sources: Sources): void {
+  if (given.core === undefined) given = sources
 }
 
 /** Says where the wasm comes from, in place of whatever was said before. It is looked at when it is needed. */
 export function initialize(source: WasmSource | Promise<WasmSource>): void {
-  given = async () => source
-  compiled = undefined
+  given = { core: async () => source }
+  compiled = {}
 }
 
-/** The wasm, compiled once for this realm. A failure is not kept: the next call tries again. */
-export function wasmModule(): Promise<WebAssembly.Module> {
-  const source = given
+/** A part of the wasm, compiled once for this realm. A failure is not kept: the next call tries again. */
+export function wasmModule(part: Part = 'core'): Promise<WebAssembly.Module> {
+  const source = given[part]
   if (source === undefined) {
     const message = 'headwater/slim holds no wasm: call initialize() with its address, bytes or module first'
     return Promise.reject(unavailable(message, false))
   }
-  compiled ??= load(source).catch((error: unknown) => {
-    compiled = undefined
-    throw error
-  })
-  return compiled
+  const loading =
+    compiled[part] ??
+    load(source).catch((error: unknown) => {
+      delete compiled[part]
+      throw error
+    })
+  compiled[part] = loading
+  return loading
 }
 
 /** Bytes from base64 of deflate-raw. */

@@ -1,0 +1,141 @@
+//! What a page needs only once it consumes, forwards or administers. A build may load it after the rest, so all the
+//! ways in are here, none is inlined into its caller, and none is taken before
+//! [`Input::Complete`](super::Input::Complete).
+
+use std::rc::Rc;
+
+use super::want::Want;
+use super::{AnyOp, AnyReply, Call, Command, ConsumerId, ForwarderId, LockId, Node, PageEvent, Pending};
+use crate::base::{Error, Instant, Offset, TopicPartition};
+use crate::client::forwarder::Delivery;
+use crate::client::producer::CallId;
+use crate::log::TopicRow;
+
+impl Node {
+    #[inline(never)]
+    pub(super) fn late_call(&mut self, call: CallId, what: Call) {
+        self.administer(call, what);
+    }
+
+    #[inline(never)]
+    pub(super) fn late_command(&mut self, id: ConsumerId, command: Command) {
+        self.command(id, command);
+    }
+
+    #[inline(never)]
+    pub(super) fn late_stored(&mut self, pending: Pending, result: Result<AnyReply, Error>) {
+        match pending {
+            Pending::Admin(call) => self.administered(call, result),
+            Pending::InitTransactions { call, transactional_id } => {
+                self.transactions_initialised(call, transactional_id, result);
+            }
+            Pending::CommitTransaction(op) => self.transaction_committed(&op, result),
+            Pending::Consumer(id, step) => self.consumer_stored(id, step, result),
+            Pending::Forwarder(id, step) => self.forwarder_stored(id, step, result),
+            Pending::Maintenance(id, step) => self.maintained(id, step, result),
+            Pending::Repair(tp, repair) => self.repaired(tp, repair, result),
+            Pending::Topic(_) | Pending::Learn(_) | Pending::Append | Pending::Sync(_) => {}
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn late_served(&mut self, name: &str, row: TopicRow, want: Want) {
+        match want {
+            Want::Bounds(call) => self.list_bounds(call, &row),
+            Want::Committed { call, group } => self.committed_offsets(call, group, &row),
+            Want::OffsetAt { call, partition, timestamp } => self.offset_at(call, &row, partition, timestamp),
+            Want::Trim { call, partition, before } => self.trim(call, name, &row, partition, before),
+            Want::AlterConfigs { call, config, validate_only } => {
+                self.alter_configs(call, name, &row, config, validate_only);
+            }
+            Want::Transaction { call, .. } => self.transaction_topic(call, name, row),
+            Want::Join { consumer, .. } => self.join_topic(consumer, name, &row),
+            Want::Forward(id) => self.forward_topic(id, name, row),
+            Want::Send(_) | Want::Describe { .. } => {}
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn late_refused(&mut self, want: Want, error: &Error) {
+        match want {
+            Want::Transaction { call, .. } => self.transaction_refused(call, error),
+            Want::Join { consumer, .. } => self.join_failed(consumer, error),
+            Want::Forward(id) => self.forward_failed(id, error),
+            Want::Bounds(call)
+            | Want::Committed { call, .. }
+            | Want::OffsetAt { call, .. }
+            | Want::AlterConfigs { call, .. }
+            | Want::Trim { call, .. } => self.done(call, Err(error.clone())),
+            Want::Send(_) | Want::Describe { .. } => {}
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn late_delivered(&mut self, id: ForwarderId, ticket: u64, delivery: &Delivery) {
+        self.delivered(id, ticket, delivery);
+    }
+
+    #[inline(never)]
+    pub(super) fn late_idle(&mut self, id: u64) {
+        self.idle(id);
+    }
+
+    #[inline(never)]
+    pub(super) fn late_damaged(&mut self, pending: Pending, op: Rc<AnyOp>, error: Error) {
+        self.damaged(pending, op, error);
+    }
+
+    #[inline(never)]
+    pub(super) fn late_granted(&mut self, lock: LockId) {
+        self.maintenance_granted(lock);
+        self.group_granted(lock);
+        self.forwarder_granted(lock);
+    }
+
+    #[inline(never)]
+    pub(super) fn late_page(&mut self, event: PageEvent) {
+        self.page_of_forwarders(event);
+        self.page_of_maintenance(event);
+        match event {
+            PageEvent::Suspended => self.suspend_consumers(),
+            PageEvent::Resumed => self.resume_consumers(),
+            PageEvent::Visible | PageEvent::Hidden | PageEvent::Online => {}
+        }
+    }
+
+    /// Partitions end there now, by an append of this node or of another.
+    #[inline(never)]
+    pub(super) fn late_appended(&mut self, ends: &[(TopicPartition, Offset)]) {
+        for (tp, end) in ends {
+            self.consumers.appended(*tp, *end);
+            self.forwarders.appended(self.now, *tp, *end);
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn late_topic_changed(&mut self, name: &str) {
+        self.rejoin_topic(name);
+        self.reforward_topic(name);
+    }
+
+    #[inline(never)]
+    pub(super) fn late_tick(&mut self) {
+        self.commits.machine.tick(self.now);
+        self.consumers.tick(self.now);
+        self.tick_forwarders();
+        self.maintain();
+    }
+
+    #[inline(never)]
+    pub(super) fn late_drain(&mut self) {
+        self.drain_commits();
+        self.drain_consumers();
+        self.drain_forwarders();
+    }
+
+    #[inline(never)]
+    pub(super) fn late_deadline(&self) -> Option<Instant> {
+        let deadlines = [self.consumers.deadline(), self.forwarders.deadline(), self.maintenance.deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+}
