@@ -8,9 +8,10 @@ const TABLE = 'late'
  * Splits a wasm in two: a core, which runs by itself, and a late part, which is loaded when it is needed. Both work on
  * one memory, one stack and the same tables.
  *
- * A function is late if `late` matches its name, or if only late functions call it. Where the core calls a late one, it
- * goes through a slot of a table that the late part fills when it is instantiated with the exports of the core; before
- * that, the call traps. So nothing may enter it earlier: see ts/native/instance.ts.
+ * The core is what can be reached without passing a function whose name matches `gates`, or one that stands in a table
+ * and matches `closures`; all else is late. (Other names say little: the compiler makes one of functions that are equal.)
+ * Where the core calls a gate, it goes through a slot of a table that the late part fills when it is instantiated with the
+ * exports of the core; before that, the call traps. So nothing may enter it earlier: see ts/native/instance.ts.
  *
  * The wasm needs its names; what comes out still has them, and is not optimised.
  */
@@ -43,13 +44,15 @@ function survey(text, late) {
   let callees
   for (const line of text.split('\n')) {
     const head = new RegExp(`^ \\(func ${NAME}`).exec(line)
-    if (head !== null) calls.set(plain(head[1]), (callees = new Set()))
-    else if (/^ \(/.test(line)) callees = undefined
+    if (head !== null || /^ \(/.test(line)) callees = head === null ? undefined : new Set()
+    if (head !== null) calls.set(plain(head[1]), callees)
     if (callees === undefined) continue
     for (const [, callee] of line.matchAll(new RegExp(`\\((?:return_call|call|ref\\.func) ${NAME}`, 'g')))
       callees.add(plain(callee))
   }
-  const segments = [...text.matchAll(/^ \(elem \$(\S+) (?:\(table \$\S+\) )?\(i32\.const (\d+)\)(?: func)? (.*)\)$/gm)]
+  const segments = [
+    ...text.matchAll(/^ \(elem \$(\S+) (?:\(table \$\S+\) )?\(i32\.const (\d+)\)(?: func)? (.*)\)$/gm),
+  ]
   const elements = segments.map(([, name, offset, functions]) => ({
     name,
     offset: Number(offset),
@@ -58,8 +61,8 @@ function survey(text, late) {
   const exported = [...text.matchAll(new RegExp(`^ \\(export "([^"]+)" \\((\\w+) ${NAME}`, 'gm'))]
   const functions = exported.filter(([, , kind]) => kind === 'func').map(([, , , name]) => plain(name))
   const tables = [...text.matchAll(/^ \(table \$(\S+) .*?(funcref|externref)\)$/gm)]
-  const roots = [...functions, ...elements.flatMap((segment) => segment.functions)]
-  const reached = reach(calls, roots, (name) => !late.test(name))
+  const held = elements.flatMap((segment) => segment.functions).filter((name) => !late.closures.test(name))
+  const reached = reach(calls, [...functions, ...held], (name) => !late.gates.test(name))
   const isLate = (name) => calls.has(name) && !reached.has(name)
   const calleesOf = (names) => [...new Set(names.flatMap((name) => [...(calls.get(name) ?? [])]))]
   const lateOnes = [...calls.keys()].filter(isLate)
@@ -81,8 +84,8 @@ function survey(text, late) {
 /** A name as the program has it; in the text it may be quoted. */
 function plain(name) {
   if (!name.startsWith('"')) return name
-  const bytes = name.slice(1, -1).replace(/\\([0-9a-f]{2}|.)/g, (_, escape) => {
-    return escape.length === 2 ? String.fromCharCode(Number.parseInt(escape, 16)) : escape
+  const bytes = name.slice(1, -1).replace(/\\([0-9a-f]{2}|.)/g, (_, code) => {
+    return code.length === 2 ? String.fromCharCode(Number.parseInt(code, 16)) : code
   })
   return Buffer.from(bytes, 'latin1').toString('utf8')
 }
@@ -112,7 +115,7 @@ function cutCore(binaryen, core, program) {
     const slot = core.i32.const(slots.get(name))
     core.addFunction(name, params, results, [], core.call_indirect(TABLE, slot, operands, params, results))
   }
-  used.forEach((name, index) => core.addFunctionExport(name, `f${index}`))
+  for (const [index, name] of used.entries()) core.addFunctionExport(name, `f${index}`)
   for (const [index, name] of [...tables, TABLE].entries()) core.addTableExport(name, `t${index}`)
   core.addGlobalExport('__stack_pointer', 'sp')
 }
@@ -154,9 +157,12 @@ function placeRuns(module, elements, table, prefix, keep) {
   for (const { offset, functions } of elements) {
     let run = []
     functions.forEach((name, index) => {
-      if (keep(name)) return run.push(name)
-      place(run, offset + index - run.length)
-      run = []
+      if (keep(name)) {
+        run.push(name)
+      } else {
+        place(run, offset + index - run.length)
+        run = []
+      }
     })
     place(run, offset + functions.length - run.length)
   }

@@ -32,19 +32,14 @@ const SMALL = [
   ],
 ]
 
-// What a page needs only once it consumes, forwards or administers, by the names of its functions: whole modules, the
-// ways into them (see src/node/late.rs), and the exports of Node that no producer calls.
-const LATE = new RegExp(
-  [
-    'headwater::client::(compaction|consumer|forwarder|retention|transaction)',
-    'headwater::group',
-    'headwater::node::(admin|consumers|forwarders|groups|late|maintenance|transactions)',
-    'headwater::wasm::(consumer|records|sink|transaction)',
-    '::late_',
-    '^consumer_',
-    '^node_(?!close|complete|flush|hidden|online|open|partitions|resume|send|storage|suspend|visible)',
-  ].join('|'),
-)
+// What a page needs only once it consumes, forwards or administers. It is entered by the functions that src/node/late.rs
+// tells of, and by what no producer calls of the exports; closures of these modules are called from there alone.
+export const LATE = {
+  gates:
+    /::late_\w+|^consumer_|^node_(?!close|complete|flush|hidden|online|open|partitions|resume|send|storage|suspend|visible)/,
+  closures:
+    /^<?headwater::(client::(compaction|consumer|forwarder|retention|transaction)|group|node::(admin|consumers|forwarders|groups|late|maintenance|transactions)|wasm::(consumer|records|sink|transaction))/,
+}
 
 /** The two wasm artifacts of the crate: what a page loads, and what a collector loads. */
 const ARTIFACTS = {
@@ -94,7 +89,11 @@ export async function buildWasm(artifact) {
   const crate = ['--out-dir', folder, '--out-name', name, '.']
   run('wasm-pack', ['build', ...options, ...crate, '--', ...features], {
     // Parts are told by the names of their functions.
-    env: { RUSTFLAGS: withoutHome(), CARGO_PROFILE_RELEASE_OPT_LEVEL: level, CARGO_PROFILE_RELEASE_STRIP: 'debuginfo' },
+    env: {
+      RUSTFLAGS: withoutHome(),
+      CARGO_PROFILE_RELEASE_OPT_LEVEL: level,
+      CARGO_PROFILE_RELEASE_STRIP: 'debuginfo',
+    },
   })
   mkdirSync(GENERATED, { recursive: true })
   await writeGlue(artifact, join(ROOT, folder), name)
@@ -192,9 +191,13 @@ function hashOfInputs() {
   const hash = createHash('sha256')
   const source = readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true })
   const files = source.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
-  const others = ['Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml', 'scripts/lib/wasm.mjs', 'scripts/lib/split.mjs'].map((file) =>
-    join(ROOT, file),
-  )
+  const others = [
+    'Cargo.toml',
+    'Cargo.lock',
+    'rust-toolchain.toml',
+    'scripts/lib/wasm.mjs',
+    'scripts/lib/split.mjs',
+  ].map((file) => join(ROOT, file))
   for (const file of [...files.sort(), ...others.filter(existsSync)])
     hash.update(file.slice(ROOT.length)).update(readFileSync(file))
   return hash.digest('hex')

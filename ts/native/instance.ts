@@ -8,6 +8,7 @@ export class Instance {
   private readonly listeners = new Set<(reason: string) => void>()
   private reason: string | undefined
   private exports: WebAssembly.Exports = {}
+  private imports: WebAssembly.Imports = {}
   private completing: Promise<void> | undefined
 
   /** A copy that does not run yet; see {@link instance}. */
@@ -15,6 +16,7 @@ export class Instance {
     this.copy = createGlue(async (module, imports) => {
       const { exports } = await WebAssembly.instantiate(module, imports)
       this.exports = exports
+      this.imports = imports
       return { instance: { exports: guarded(exports, (reason) => this.poison(reason)) }, module }
     })
   }
@@ -51,7 +53,7 @@ export class Instance {
   }
 
   private async load(): Promise<void> {
-    await WebAssembly.instantiate(await wasmModule('late'), { core: this.exports })
+    await WebAssembly.instantiate(await wasmModule('late'), { ...this.imports, core: this.exports })
   }
 
   /** It has trapped, or is about to. */

@@ -59,12 +59,12 @@ describe('send', () => {
     const producer = await connected()
     await producer.send({ topic: 'a', messages: [{ value: 'first' }] })
     const calls: string[] = []
-    const { callNow } = NodeHandle.prototype
-    const spy = vi.spyOn(NodeHandle.prototype, 'callNow').mockImplementation(function (
+    const { callCore } = NodeHandle.prototype
+    const spy = vi.spyOn(NodeHandle.prototype, 'callCore').mockImplementation(function (
       this: NodeHandle,
       work,
     ) {
-      return callNow.call(this, (node: Node) => {
+      return callCore.call(this, (node: Node) => {
         const send = (topic: string, ...rest: [Uint8Array, Uint32Array, number, boolean]) => {
           calls.push(topic)
           return node.send(topic, ...rest)

@@ -45,7 +45,7 @@ describe('the source of the wasm', () => {
 
   test('is compiled once, however many ask', async () => {
     const given = vi.fn(async () => EMPTY)
-    fresh.provide(given)
+    fresh.provide({ core: given })
     const [first, second] = await Promise.all([fresh.wasmModule(), fresh.wasmModule()])
     expect(second).toBe(first)
     expect(given).toHaveBeenCalledTimes(1)
@@ -54,7 +54,7 @@ describe('the source of the wasm', () => {
   test('what the application says goes before what the entry brings', async () => {
     const brought = vi.fn(async () => EMPTY)
     fresh.initialize(EMPTY)
-    fresh.provide(brought)
+    fresh.provide({ core: brought })
     await fresh.wasmModule()
     expect(brought).not.toHaveBeenCalled()
   })
@@ -67,7 +67,7 @@ describe('the source of the wasm', () => {
   test('a failure of the network is tried again', async () => {
     const given = vi.fn<() => Promise<source.WasmSource>>()
     given.mockRejectedValueOnce(new TypeError('fetch failed')).mockResolvedValueOnce(EMPTY)
-    fresh.provide(given)
+    fresh.provide({ core: given })
     await expect(fresh.wasmModule()).rejects.toMatchObject({ retriable: true })
     expect(await fresh.wasmModule()).toBeInstanceOf(WebAssembly.Module)
   })
