@@ -1,7 +1,6 @@
 use std::rc::Rc;
 
-use super::Answer;
-use crate::base::Error;
+use crate::base::{Code, Error};
 use crate::client::compaction::{Compact, FindDirty};
 use crate::client::forwarder::{ForwarderOp, ListDelivered};
 use crate::client::transaction::CommitTransaction;
@@ -58,7 +57,7 @@ macro_rules! any_op {
             fn late_apply(&self, rows: &Rows) -> Result<Applied<AnyReply>, Error> {
                 match self {
                     $(Self::$late(op) => op.apply(rows).map(|applied| applied.map(AnyReply::$late)),)*
-                    $(Self::$core(_))|* => Err(Answer::mismatch()),
+                    $(Self::$core(_))|* => Err(Error::new(Code::Internal, "an operation of the core ran late")),
                 }
             }
         }
