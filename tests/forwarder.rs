@@ -4,9 +4,9 @@
 
 #[path = "forwarder/answers.rs"]
 mod answers;
-#[path = "forwarder/broker.rs"]
+#[path = "sim/broker.rs"]
 mod broker;
-#[path = "forwarder/disk.rs"]
+#[path = "sim/disk.rs"]
 mod disk;
 #[path = "forwarder/faults.rs"]
 mod faults;

@@ -220,6 +220,13 @@ impl Node {
         }
     }
 
+    /// The log may be another one: every member looks at its topics again.
+    pub(super) fn rejoin_all(&mut self) {
+        let members = self.consumers.members.values().filter(|member| member.holds());
+        let topics = members.flat_map(|member| member.subscriptions.keys().cloned());
+        topics.collect::<Vec<_>>().iter().for_each(|topic| self.rejoin_topic(topic));
+    }
+
     pub(super) fn fetch(&mut self, call: CallId, id: ConsumerId, bytes_max: usize) {
         match self.consumers.members.get_mut(&id).filter(|member| member.membership != Membership::Out) {
             Some(member) => member.consumer.fetch(self.now, call, bytes_max),

@@ -10,6 +10,8 @@ use crate::log::ops::{ClaimSink, GrowTopic};
 #[derive(Default)]
 pub(super) struct Forwarders {
     running: Map<ForwarderId, Running>,
+    /// A topic could not be read: when to look at all of them again.
+    look_at: Option<Instant>,
 }
 
 struct Running {
@@ -29,6 +31,9 @@ enum Ownership {
     Holds(LockId),
 }
 
+/// How long after storage failed a topic is read again.
+const LOOK_AGAIN_MS: u64 = 2_000;
+
 /// What a forwarder's transaction was run for.
 pub(super) enum Step {
     Claim,
@@ -42,7 +47,8 @@ impl Forwarders {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.running.values().filter_map(|running| running.forwarder.deadline()).min()
+        let deadlines = self.running.values().filter_map(|running| running.forwarder.deadline());
+        deadlines.chain(self.look_at).min()
     }
 
     fn get(&mut self, id: ForwarderId) -> Option<&mut Running> {
@@ -104,6 +110,8 @@ impl Node {
         if let Some(call) = self.forwarders.get(id).and_then(|running| running.starting.take()) {
             self.forwarders.running.remove(&id);
             self.done(call, Err(error.clone()));
+        } else if error.retriable() {
+            self.forwarders.look_at = Some(self.now.instant + LOOK_AGAIN_MS);
         }
     }
 
@@ -137,6 +145,12 @@ impl Node {
         }
     }
 
+    /// The log may be another one: every forwarder looks at its topic again.
+    pub(super) fn reforward_all(&mut self) {
+        let topics = self.forwarders.running.values().map(|running| running.forwarder.topic().to_string());
+        topics.collect::<Vec<_>>().iter().for_each(|topic| self.reforward_topic(topic));
+    }
+
     pub(super) fn page_of_forwarders(&mut self, event: PageEvent) {
         let now = self.now;
         for id in self.forwarders.running.keys().copied().collect::<Vec<_>>() {
@@ -159,6 +173,10 @@ impl Node {
     pub(super) fn tick_forwarders(&mut self) {
         let now = self.now;
         self.forwarders.running.values_mut().for_each(|running| running.forwarder.tick(now));
+        if self.forwarders.look_at.is_some_and(|at| at <= now.instant) {
+            self.forwarders.look_at = None;
+            self.reforward_all();
+        }
     }
 
     pub(super) fn delivered(&mut self, id: ForwarderId, ticket: u64, delivery: &Delivery) {
@@ -188,7 +206,14 @@ impl Node {
             (Step::Partition(partition), Ok(AnyReply::Forwarder(claimed))) => {
                 running.forwarder.stored(now, partition, Ok(claimed));
             }
-            (Step::Partition(partition), Err(error)) => running.forwarder.stored(now, partition, Err(error)),
+            (Step::Partition(partition), Err(error)) => {
+                let gone = error.code() == Code::UnknownTopicOrPartition;
+                running.forwarder.stored(now, partition, Err(error));
+                // The topic was made anew, and the notice of it got lost.
+                if gone && self.topics.row(&name).is_some() {
+                    self.topic_changed(&name);
+                }
+            }
             // The next answer of the sink asks again.
             (Step::Claim | Step::Grow | Step::Partition(_), _) => {}
         }

@@ -147,11 +147,14 @@ impl Node {
         }
     }
 
-    /// Forgets everything that was cached of the log's rows.
+    /// Forgets everything that was cached of the log's rows. What works on topics looks at them again: where the log
+    /// was wiped, they are other ones.
     pub(super) fn forget_all(&mut self) {
         for (_, row) in core::mem::take(&mut self.topics.known).into_entries() {
             self.producer.forget(row.id);
         }
+        self.rejoin_all();
+        self.reforward_all();
     }
 
     /// Forgets a topic whose partitions turned out to be gone.

@@ -221,7 +221,7 @@ fn the_same_records_are_the_same_bytes() {
     assert_eq!(next_owner.take().batches[0].bytes, bytes);
     let mut broker = Broker::new(1);
     for (offset, name) in rig.profile.records(0) {
-        broker.places.insert(name, super::broker::Place { profile: 0, partition: 0, offset });
+        broker.places.insert(name, super::broker::Place { profile: 0, tp: rig.profile.tp(0), offset });
     }
     broker.receive(rig.now.timestamp, &sent.batches);
     assert_eq!(broker.log[0].records.len(), 3, "and decode to what was appended");

@@ -400,14 +400,15 @@ impl World {
         }
         let durability = if self.random.chance(1, 3) { Durability::Strict } else { Durability::Relaxed };
         let first = self.profiles[profile].append(partition, &names, durability);
+        let tp = self.profiles[profile].tp(partition);
         for (name, offset) in names.into_iter().zip(first..) {
-            let place = Place { profile, partition, offset };
+            let place = Place { profile, tp, offset };
             if self.broker.sent.contains_key(&place) {
                 self.violations.push(format!("reused: {name} has the offset of what was sent before"));
             }
             self.broker.places.insert(name, place);
         }
-        let (tp, end) = (self.profiles[profile].tp(partition), first + count as i64);
+        let end = first + count as i64;
         for page in 0..self.owners.len() {
             let lost = self.happens(Fault::Notice, 6);
             if self.owners[page].profile == profile && !lost {

@@ -64,8 +64,8 @@ impl Lane {
     /// A batch is closed when it has grown to this: larger rows read no faster.
     const BATCH_BYTES: usize = 256 << 10;
 
-    pub(super) fn new(id: ProducerId, end: Expected) -> Self {
-        let lane = Self::of_transaction(id, 0, 0);
+    pub(super) fn new(id: ProducerId, sequence: Sequence, end: Expected) -> Self {
+        let lane = Self::of_transaction(id, 0, sequence);
         Self { end: Some(end), generation: end.generation, floor: end.next, ..lane }
     }
 
@@ -92,6 +92,11 @@ impl Lane {
     /// The batches of a transaction, and what comes after their last sequence.
     pub(crate) fn into_batches(self) -> (Vec<Vec<u8>>, Sequence) {
         (self.waiting.into_iter().map(|batch| batch.builder.finish()).collect(), self.sequence)
+    }
+
+    /// The sequence of the next record.
+    pub(super) fn sequence(&self) -> Sequence {
+        self.sequence
     }
 
     /// Takes a record; true if this is the call's first one in its batch. Where the topic says so, the record is given

@@ -17,7 +17,7 @@ pub use frames::{Frame, Frames};
 pub(super) use lane::Lane;
 
 use crate::base::{
-    Code, Error, Instant, Map, Now, Offset, ProducerId, Random, Timestamp, TopicId, TopicPartition,
+    Code, Error, Instant, Map, Now, Offset, ProducerId, Random, Sequence, Timestamp, TopicId, TopicPartition,
     partition_for_key,
 };
 use crate::client::backoff::Backoff;
@@ -63,6 +63,9 @@ struct Progress {
 /// The producer of one node.
 pub struct Producer {
     id: ProducerId,
+    /// Where the sequences of new lanes begin: above all that were given out before. Together with `id` a sequence
+    /// names a record for whoever reads its partition in Kafka, also where a topic was made anew meanwhile.
+    sequence: Sequence,
     lanes: Map<TopicPartition, Lane>,
     calls: Map<CallId, Progress>,
     round_robin: Map<TopicId, u64>,
@@ -84,6 +87,7 @@ impl Producer {
     pub fn new(id: ProducerId, random: Random) -> Self {
         Self {
             id,
+            sequence: 0,
             lanes: Map::new(),
             calls: Map::new(),
             round_robin: Map::new(),
@@ -99,8 +103,8 @@ impl Producer {
     /// Learns where a partition ends. It must precede the first send to the partition.
     pub fn learn(&mut self, tp: TopicPartition, bounds: Bounds) {
         let end = Expected { next: bounds.end, generation: bounds.generation, start: bounds.start };
-        let id = self.id;
-        self.lanes.get_or_insert_with(tp, || Lane::new(id, end));
+        let (id, sequence) = (self.id, self.sequence);
+        self.lanes.get_or_insert_with(tp, || Lane::new(id, sequence, end));
     }
 
     /// True if [`Producer::learn`] was called for every partition of `topic`.
@@ -301,6 +305,8 @@ impl Producer {
 
     /// Drops what was believed of a topic; what waits for it looks the end up again, or fails where it is gone.
     pub fn forget(&mut self, topic: TopicId) {
+        let reached = self.lanes.values().map(Lane::sequence).max();
+        self.sequence = self.sequence.max(reached.unwrap_or(0));
         self.lanes.retain(|tp, lane| tp.topic != topic || lane.bytes() > 0);
         self.lanes.iter_mut().filter(|(tp, _)| tp.topic == topic).for_each(|(_, lane)| lane.forget());
     }

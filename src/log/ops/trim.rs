@@ -75,10 +75,12 @@ impl Op for Trim {
         }
         // The batch that holds `start` stays; every earlier one goes.
         let floor = rows.first(4).map(|(key, bytes)| rows::sound(key, bytes)).transpose()?;
+        let asked = self.before.unwrap_or(Offset::MAX);
         let keep = match floor {
-            Some(floor) if floor.last_offset() < start => start,
-            Some(floor) => floor.base_offset.min(start),
-            None => return Ok(applied),
+            Some(floor) if floor.last_offset() < start => start.min(asked),
+            Some(floor) if floor.base_offset <= start => floor.base_offset,
+            // The start lies below what was asked for, in a batch that was not looked at.
+            _ => return Ok(applied),
         };
         let first = rows.first(5).and_then(|(key, _)| rows::base_of(key)).filter(|first| *first < keep);
         if let Some(first) = first {

@@ -27,6 +27,15 @@ impl Disk {
 
     /// Runs `op` as one transaction that survives what `durability` says, whatever its own plan asks for.
     pub fn run_as<O: Op>(&mut self, op: &O, durability: Durability) -> Result<O::Reply, Error> {
+        self.transact(op, durability).map(|(reply, _)| reply)
+    }
+
+    /// Runs `op` as one transaction; answers what it wrote too.
+    pub fn transact<O: Op>(
+        &mut self,
+        op: &O,
+        durability: Durability,
+    ) -> Result<(O::Reply, Vec<Write>), Error> {
         let plan = op.plan();
         let applied = op.apply(&self.scan(&plan))?;
         let adds = plan.adds.iter().map(|(store, key, value)| Write::Add(*store, key.clone(), value.clone()));
@@ -39,8 +48,8 @@ impl Disk {
             );
         }
         let mut undo = Undo::new();
-        for write in writes {
-            if let Err(conflict) = self.write(write, &mut undo) {
+        for write in &writes {
+            if let Err(conflict) = self.write(write.clone(), &mut undo) {
                 self.take_back(undo);
                 return Err(conflict);
             }
@@ -52,7 +61,7 @@ impl Disk {
                 self.relaxed.clear();
             }
         }
-        Ok(applied.reply)
+        Ok((applied.reply, writes))
     }
 
     /// Nothing of what was written so far can be lost any more.
@@ -91,7 +100,8 @@ impl Disk {
         of.map(|((_, key), value)| (key.clone(), value.clone())).collect()
     }
 
-    fn scan(&self, plan: &Plan) -> Rows {
+    /// What the scans of `plan` find.
+    pub fn scan(&self, plan: &Plan) -> Rows {
         let range = |store: Store, from: &Key, to: &Key| {
             let rows = self.rows.range((store, from.clone())..(store, to.clone().max(from.clone())));
             rows.map(|((_, key), value)| (key.clone(), value.clone()))

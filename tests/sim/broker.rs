@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use headwater::base::{Error, Offset, ProducerId, Sequence, Timestamp};
+use headwater::base::{Error, Offset, ProducerId, Sequence, Timestamp, TopicPartition};
 use headwater::client::forwarder::{Answered, Delivery, Failure, Outcome, WireBatch};
 use headwater::log::batch::{Record, check, records};
 use headwater::log::{HW_ID, HW_TIMESTAMP, HW_UNCERTAIN};
@@ -36,10 +36,10 @@ struct Known {
 }
 
 /// Where a record lies in the log that it was appended to.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     pub profile: usize,
-    pub partition: i32,
+    pub tp: TopicPartition,
     pub offset: Offset,
 }
 
@@ -57,10 +57,12 @@ pub struct Broker {
     pub dead: BTreeSet<String>,
     /// Everything that was given up before it was sent.
     pub given_up: BTreeSet<String>,
+    /// What was appended once more, for a reason.
+    pub excused: BTreeSet<String>,
     pub places: BTreeMap<String, Place>,
     /// What was sent from each place.
     pub sent: BTreeMap<Place, String>,
-    delivered_to: BTreeMap<(usize, i32), Offset>,
+    delivered_to: BTreeMap<(usize, TopicPartition), Offset>,
     ids: BTreeMap<(i32, Vec<u8>), String>,
     pub violations: Vec<String>,
     pub uncertain: usize,
@@ -87,6 +89,7 @@ impl Broker {
             ever: BTreeSet::new(),
             dead: BTreeSet::new(),
             given_up: BTreeSet::new(),
+            excused: BTreeSet::new(),
             places: BTreeMap::new(),
             sent: BTreeMap::new(),
             delivered_to: BTreeMap::new(),
@@ -190,9 +193,10 @@ impl Broker {
                 let all = self.log.iter().flat_map(|batch| &batch.records);
                 all.filter(|other| other.name == record.name)
             };
-            if !record.uncertain && copies().any(|other| !other.uncertain) {
+            let excused = self.excused.contains(&record.name);
+            if !record.uncertain && !excused && copies().any(|other| !other.uncertain) {
                 self.violations.push(format!("doubled: {} is there twice and does not say so", record.name));
-            } else if !record.uncertain && copies().next().is_some() {
+            } else if !record.uncertain && !excused && copies().next().is_some() {
                 self.violations.push(format!("later: an unmarked {} follows a marked one", record.name));
             }
             let before = self.ids.insert((batch.partition, record.id.clone()), record.name.clone());
@@ -202,7 +206,7 @@ impl Broker {
             self.uncertain += usize::from(record.uncertain);
             let place = self.places.get(&record.name).copied().expect("what arrives was appended somewhere");
             self.sent.insert(place, record.name.clone());
-            let reached = self.delivered_to.entry((place.profile, place.partition)).or_insert(-1);
+            let reached = self.delivered_to.entry((place.profile, place.tp)).or_insert(-1);
             let first = self.ever.insert(record.name.clone());
             if first && place.offset < *reached && !self.given_up.contains(&record.name) {
                 self.violations.push(format!("order: {} comes after what follows it", record.name));

@@ -1,0 +1,102 @@
+//! The Web Locks of one origin: a queue a name.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use headwater::node::LockId;
+
+use super::page::PageId;
+
+pub type Request = (PageId, LockId);
+
+/// Who holds each lock, and who waits for it, in order.
+#[derive(Default)]
+pub struct Locks {
+    queues: BTreeMap<String, Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    holder: Option<Request>,
+    waiters: VecDeque<Request>,
+    /// It changes hands: the next one is granted when the browser comes round to it.
+    passing: bool,
+}
+
+/// A lock that is free now, to be granted by [`Locks::grant`] after a while.
+pub type Freed = Option<String>;
+
+impl Locks {
+    /// Waits for the lock, or takes it.
+    pub fn request(&mut self, name: String, request: Request) -> Freed {
+        let queue = self.queues.entry(name.clone()).or_default();
+        queue.waiters.push_back(request);
+        (queue.holder.is_none() && !core::mem::replace(&mut queue.passing, true)).then_some(name)
+    }
+
+    /// Releases the lock, or stops waiting for it.
+    pub fn release(&mut self, request: Request) -> Freed {
+        for (name, queue) in &mut self.queues {
+            queue.waiters.retain(|waiter| *waiter != request);
+            if queue.holder == Some(request) {
+                queue.holder = None;
+                return (!core::mem::replace(&mut queue.passing, true)).then(|| name.clone());
+            }
+        }
+        None
+    }
+
+    /// The page is gone.
+    pub fn abandon(&mut self, page: PageId) -> Vec<String> {
+        let mut freed = Vec::new();
+        for (name, queue) in &mut self.queues {
+            queue.waiters.retain(|(waiter, _)| *waiter != page);
+            if queue.holder.is_some_and(|(holder, _)| holder == page) {
+                queue.holder = None;
+                if !core::mem::replace(&mut queue.passing, true) {
+                    freed.push(name.clone());
+                }
+            }
+        }
+        freed
+    }
+
+    /// The browser comes round to the lock: who has it now?
+    pub fn grant(&mut self, name: &str) -> Option<Request> {
+        let queue = self.queues.get_mut(name)?;
+        queue.passing = false;
+        if queue.holder.is_some() {
+            return None;
+        }
+        queue.holder = queue.waiters.pop_front();
+        queue.holder
+    }
+
+    /// Takes the lock from whoever holds it, for the first who waits; the holder is not told in time.
+    pub fn steal_for_waiter(&mut self, pick: usize) -> Freed {
+        let contended: Vec<&String> = self
+            .queues
+            .iter()
+            .filter(|(_, queue)| queue.holder.is_some() && !queue.waiters.is_empty() && !queue.passing)
+            .map(|(name, _)| name)
+            .collect();
+        let name = (*contended.get(pick % contended.len().max(1))?).clone();
+        let queue = self.queues.get_mut(&name)?;
+        queue.holder = None;
+        queue.passing = true;
+        Some(name)
+    }
+
+    /// The locks that this page holds.
+    pub fn held_by(&self, page: PageId) -> impl Iterator<Item = &str> {
+        let held = self
+            .queues
+            .iter()
+            .filter(move |(_, queue)| queue.holder.is_some_and(|(holder, _)| holder == page));
+        held.map(|(name, _)| name.as_str())
+    }
+
+    /// The pages that hold or wait for any lock.
+    pub fn holder(&self, name: &str) -> Option<PageId> {
+        self.queues.get(name)?.holder.map(|(page, _)| page)
+    }
+}

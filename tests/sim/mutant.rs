@@ -1,0 +1,115 @@
+//! Rules that are broken on purpose, to see that it is noticed. All of it happens in the simulation's own shell: the
+//! product has no switches.
+
+use headwater::client::forwarder::{DeliveryRow, ForwarderOp};
+use headwater::log::ops::AppendEntry;
+use headwater::log::{Durability, PartitionRow, Store, partition_key};
+use headwater::node::AnyOp;
+
+use super::plan::named;
+use super::world::World;
+
+named! {
+    /// A broken rule.
+    Mutant {
+        /// The marker is not flushed before the batch is sent.
+        RelaxedMarker = "relaxed-marker",
+        /// What is acknowledged as strict is not flushed.
+        RelaxedAppend = "relaxed-append",
+        /// The delivery row is not compared with the one that was read.
+        NoComparison = "no-comparison",
+        /// A batch that is sent again is cut anew.
+        Recut = "recut",
+        /// Doubt covers one batch instead of all that the log holds.
+        OneBatchUncertain = "one-batch-uncertain",
+        /// A duplicate is settled without a look at the original.
+        UnreadDuplicate = "unread-duplicate",
+        /// A marker is as young as its latest signature.
+        YoungMarker = "young-marker",
+        /// An append does not compare the partition's generation.
+        NoGeneration = "no-generation",
+        /// An append of unknown outcome does not look whether it landed.
+        NoSearch = "no-search",
+    }
+}
+
+impl Mutant {
+    /// What the transaction survives, where the mutant changes that.
+    pub fn durability(self, op: &AnyOp) -> Option<Durability> {
+        let relaxed = matches!(
+            (self, op),
+            (Self::RelaxedMarker, AnyOp::Forwarder(ForwarderOp::Mark { .. }))
+                | (Self::RelaxedAppend, AnyOp::Append(_))
+        );
+        relaxed.then_some(Durability::Relaxed)
+    }
+}
+
+impl World {
+    /// The operation as the mutant has it, where that is another one.
+    pub fn mutate(&mut self, origin: usize, op: &AnyOp) -> Option<AnyOp> {
+        let mutant = self.plan.mutant?;
+        match op {
+            AnyOp::Forwarder(op) => Some(AnyOp::Forwarder(self.mutate_delivery(origin, mutant, op.clone()))),
+            AnyOp::Append(append) => {
+                let mut append = (**append).clone();
+                append.entries.iter_mut().for_each(|entry| self.mutate_entry(origin, mutant, entry));
+                Some(AnyOp::Append(append.into()))
+            }
+            _ => None,
+        }
+    }
+
+    fn mutate_entry(&self, origin: usize, mutant: Mutant, entry: &mut AppendEntry) {
+        if mutant == Mutant::NoSearch {
+            entry.attempted_from = None;
+        }
+        if let (Mutant::NoGeneration, Some(expected)) = (mutant, &mut entry.expected) {
+            let row = self.origins[origin].database.disk.get(Store::Partitions, &partition_key(entry.tp));
+            let row = row.and_then(|row| PartitionRow::decode(row).ok());
+            expected.generation = row.map_or(expected.generation, |row| row.generation);
+        }
+    }
+
+    fn mutate_delivery(&self, origin: usize, mutant: Mutant, op: ForwarderOp) -> ForwarderOp {
+        let (ForwarderOp::Claim { tp, .. }
+        | ForwarderOp::Save { tp, .. }
+        | ForwarderOp::Mark { tp, .. }
+        | ForwarderOp::Remark { tp, .. }) = &op;
+        let stored = self.origins[origin].database.disk.get(Store::Deliveries, &partition_key(*tp));
+        let Some(stored) = stored.and_then(|row| DeliveryRow::decode(row).ok()) else { return op };
+        let one_batch = |read: &DeliveryRow, row: DeliveryRow| {
+            let end = read.marker.map_or(0, |(_, last)| last + 1);
+            DeliveryRow { uncertain: row.uncertain.max(end), ..row }
+        };
+        match (mutant, op) {
+            (Mutant::NoComparison, ForwarderOp::Save { tp, row, doubt, .. }) => {
+                ForwarderOp::Save { tp, read: stored, row, doubt }
+            }
+            (
+                Mutant::NoComparison,
+                ForwarderOp::Mark { tp, row, doubt, bytes_max, batches_max, fresh, .. },
+            ) => ForwarderOp::Mark { tp, read: stored, row, doubt, bytes_max, batches_max, fresh },
+            (Mutant::Recut, ForwarderOp::Remark { tp, read }) => {
+                let row = read.clone().unmarked();
+                let (bytes_max, batches_max, fresh) = (600, 64, 1 << 61);
+                ForwarderOp::Mark { tp, read, row, doubt: false, bytes_max, batches_max, fresh }
+            }
+            (Mutant::OneBatchUncertain, ForwarderOp::Save { tp, read, row, doubt: true }) => {
+                ForwarderOp::Save { tp, row: one_batch(&read, row), read, doubt: false }
+            }
+            (
+                Mutant::OneBatchUncertain,
+                ForwarderOp::Mark { tp, read, row, doubt: true, bytes_max, batches_max, fresh },
+            ) => {
+                let row = one_batch(&read, row);
+                ForwarderOp::Mark { tp, read, row, doubt: false, bytes_max, batches_max, fresh }
+            }
+            (Mutant::YoungMarker, ForwarderOp::Save { tp, read, mut row, doubt }) => {
+                row.marked_at = row.signed_at;
+                ForwarderOp::Save { tp, read, row, doubt }
+            }
+            (_, op) => op,
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! What a seed stands for: a scenario, some of its faults, and how much happens.
+
+use headwater::base::Random;
+
+use super::mutant::Mutant;
+
+macro_rules! named {
+    ($(#[$enum_doc:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$enum_doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name { $($(#[$doc])* $variant,)* }
+
+        impl $name {
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            pub fn of_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|each| each.word() == word)
+            }
+        }
+    };
+}
+pub(super) use named;
+
+named! {
+    /// What may go wrong; each can be switched off by itself.
+    Fault {
+        /// Messages between nodes get lost.
+        MessageLost = "message-lost",
+        /// Messages take seconds, and overtake each other.
+        MessageLate = "message-late",
+        /// Messages arrive twice.
+        MessageTwice = "message-twice",
+        /// Transactions abort: nothing is written.
+        Abort = "abort",
+        /// Transactions end with an unknown outcome.
+        Unknown = "unknown",
+        /// A connection is lost: the transaction runs again on a new one.
+        Reopen = "reopen",
+        /// Transactions take seconds, and block what comes behind.
+        Slow = "slow",
+        /// The origin's quota is used up for a while.
+        Quota = "quota",
+        /// A tab dies.
+        Crash = "crash",
+        /// A tab is closed.
+        Close = "close",
+        /// A tab is reloaded.
+        Reload = "reload",
+        /// A tab is opened.
+        Open = "open",
+        /// A tab is frozen, and told so.
+        Freeze = "freeze",
+        /// A tab stops without a word, as in a debugger or a suspended process.
+        Stop = "stop",
+        /// A tab is hidden: its timers run once a second, later once a minute.
+        Hide = "hide",
+        /// A tab is navigated away and back, or away for good.
+        Cache = "cache",
+        /// Wall clocks are wrong by hours.
+        Skew = "skew",
+        /// A wall clock jumps.
+        Jump = "jump",
+        /// The machine sleeps for hours or days.
+        Sleep = "sleep",
+        /// The machine sleeps for a night: less than half of what a broker remembers.
+        Night = "night",
+        /// A lock is stolen: its holder believes that it holds it still.
+        Steal = "steal",
+        /// The power fails.
+        Power = "power",
+        /// The origin's storage is wiped.
+        Wipe = "wipe",
+        /// The profile is copied, and both copies go on.
+        Copy = "copy",
+        /// A backup takes the place of the profile.
+        Restore = "restore",
+        /// Requests and answers get lost.
+        Drop = "drop",
+        /// Requests arrive twice.
+        Repeat = "repeat",
+        /// Requests and answers take seconds, or a day and a half.
+        Delay = "delay",
+        /// Nothing gets through for a while, either way.
+        Offline = "offline",
+        /// Collectors are busy, or away.
+        Busy = "busy",
+        /// A record is refused for ever.
+        Poison = "poison",
+        /// The sink gets more partitions.
+        Grow = "grow",
+        /// The broker restarts: it knows the last batch of each producer.
+        Restart = "restart",
+        /// An unclean election: the end of the broker's log is gone.
+        Unclean = "unclean",
+        /// The broker's topic is made anew.
+        Recreate = "recreate",
+        /// Applications delete topics and records.
+        Admin = "admin",
+    }
+}
+
+named! {
+    /// Which faults go together, and what may be expected all the same.
+    Scenario {
+        /// Everything that can befall the tabs of an origin; the broker keeps what it has.
+        Tabs = "tabs",
+        /// Delivery, with a network and a broker that are at their worst.
+        Delivery = "delivery",
+        /// Delivery, where nothing takes from a broker what it has: no record is uncertain.
+        Benign = "benign",
+        /// A profile is copied, or restored from a backup.
+        Copies = "copies",
+        /// Many tabs.
+        Crowd = "crowd",
+        /// All of it, but copies.
+        Everything = "everything",
+    }
+}
+
+/// Nothing of these takes from a broker what it has, or from a sender what it needs.
+const BENIGN: &[Fault] = &[
+    Fault::MessageLost,
+    Fault::MessageLate,
+    Fault::MessageTwice,
+    Fault::Abort,
+    Fault::Unknown,
+    Fault::Reopen,
+    Fault::Slow,
+    Fault::Quota,
+    Fault::Crash,
+    Fault::Close,
+    Fault::Reload,
+    Fault::Open,
+    Fault::Freeze,
+    Fault::Stop,
+    Fault::Hide,
+    Fault::Cache,
+    Fault::Skew,
+    Fault::Jump,
+    Fault::Steal,
+    Fault::Power,
+    Fault::Drop,
+    Fault::Repeat,
+    Fault::Delay,
+    Fault::Offline,
+    Fault::Busy,
+    Fault::Poison,
+    Fault::Grow,
+    Fault::Restart,
+];
+const TABS: &[Fault] = &[
+    Fault::MessageLost,
+    Fault::MessageLate,
+    Fault::MessageTwice,
+    Fault::Abort,
+    Fault::Unknown,
+    Fault::Reopen,
+    Fault::Slow,
+    Fault::Quota,
+    Fault::Crash,
+    Fault::Close,
+    Fault::Reload,
+    Fault::Open,
+    Fault::Freeze,
+    Fault::Stop,
+    Fault::Hide,
+    Fault::Cache,
+    Fault::Skew,
+    Fault::Jump,
+    Fault::Steal,
+    Fault::Power,
+    Fault::Wipe,
+    Fault::Admin,
+    Fault::Drop,
+];
+/// What makes a broker lose or forget.
+const HARMFUL: &[Fault] =
+    &[Fault::Sleep, Fault::Night, Fault::Unclean, Fault::Recreate, Fault::Wipe, Fault::Admin];
+/// A copy that sends what the other one delivered before the broker forgot it, and one that begins an epoch by
+/// itself, can double: these bounds are documented, so none of it happens here.
+const COPIES: &[Fault] = &[
+    Fault::MessageLost,
+    Fault::Drop,
+    Fault::Offline,
+    Fault::Repeat,
+    Fault::Busy,
+    Fault::Crash,
+    Fault::Restart,
+    Fault::Power,
+    Fault::Copy,
+    Fault::Restore,
+];
+
+impl Scenario {
+    pub fn faults(self) -> Vec<Fault> {
+        match self {
+            Self::Tabs | Self::Crowd => TABS.to_vec(),
+            Self::Benign => BENIGN.to_vec(),
+            Self::Copies => COPIES.to_vec(),
+            Self::Delivery | Self::Everything => [BENIGN, HARMFUL].concat(),
+        }
+    }
+
+    /// True if a record may come twice, marked.
+    pub fn may_be_uncertain(self) -> bool {
+        matches!(self, Self::Copies | Self::Delivery | Self::Everything)
+    }
+}
+
+/// What is asked for; whatever is left open follows from the seed.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    pub scenario: Option<Scenario>,
+    /// These faults and no others.
+    pub only: Option<Vec<Fault>>,
+    pub mutant: Option<Mutant>,
+    /// Tell what happens.
+    pub trace: bool,
+}
+
+/// One world.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub seed: u64,
+    pub scenario: Scenario,
+    pub faults: Vec<Fault>,
+    pub mutant: Option<Mutant>,
+    pub trace: bool,
+    /// How many pages there are at first, and at most.
+    pub pages: usize,
+    pub partitions: i32,
+    /// For how long faults happen, in milliseconds.
+    pub faulty_ms: u64,
+    /// About how long between two acts of an application, and between two faults.
+    pub act_ms: u64,
+    pub fault_ms: u64,
+}
+
+impl Plan {
+    pub fn of(seed: u64, wish: &Wish) -> Self {
+        let mut random = Random::new(!seed);
+        let scenario = Scenario::ALL[random.below(Scenario::ALL.len() as u64) as usize];
+        let scenario = wish.scenario.unwrap_or(scenario);
+        let all = scenario.faults();
+        // A world with all faults at once has few of each: most worlds have some.
+        let share = 1 + random.below(4);
+        let some: Vec<Fault> = all.iter().copied().filter(|_| random.chance(share, 4)).collect();
+        let crowd = scenario == Scenario::Crowd;
+        let pages = if crowd { 20 + random.below(81) } else { 1 + random.below(6) };
+        Self {
+            seed,
+            scenario,
+            faults: wish.only.clone().unwrap_or(some),
+            mutant: wish.mutant,
+            trace: wish.trace,
+            pages: pages as usize,
+            partitions: 1 + random.below(if crowd { 12 } else { 3 }) as i32,
+            faulty_ms: if crowd { 10_000 } else { 15_000 + random.below(30_000) },
+            act_ms: if crowd { 3_000 } else { 300 + random.below(1_200) },
+            fault_ms: 200 + random.below(3_000),
+        }
+    }
+
+    pub fn has(&self, fault: Fault) -> bool {
+        self.faults.contains(&fault)
+    }
+
+    /// What makes this world again.
+    pub fn replay(&self, wish: &Wish) -> String {
+        let mut command = format!("cargo run --release --example sim -- --start {} --seeds 1", self.seed);
+        if let Some(scenario) = wish.scenario {
+            command += &format!(" --scenario {}", scenario.word());
+        }
+        if let Some(only) = &wish.only {
+            let words: Vec<&str> = only.iter().map(|fault| fault.word()).collect();
+            command += &format!(" --only {}", words.join(","));
+        }
+        if let Some(mutant) = wish.mutant {
+            command += &format!(" --mutant {}", mutant.word());
+        }
+        command + " --trace"
+    }
+}
