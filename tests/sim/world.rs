@@ -368,5 +368,6 @@ fn kind(input: &Input) -> u64 {
         Input::Reopened => 7,
         Input::Page(_) => 8,
         Input::Idle(_) => 9,
+        _ => 10,
     }
 }
