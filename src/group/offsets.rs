@@ -104,9 +104,10 @@ impl CommitOffsets {
             let key = offset_key(&self.group, commit.tp);
             writes.push(Write::Put(Store::Offsets, key, commit.committed.encode()));
         }
-        if rows.value(0).is_none() {
-            let row = GroupRow::default().encode();
-            writes.push(Write::Put(Store::Groups, self.group.as_bytes().to_vec(), row));
+        if GroupRow::find(rows.value(0))?.is_none() {
+            let row = rows.value(0).map(GroupRow::decode).transpose()?.unwrap_or_default();
+            let simple = GroupRow { simple: true, ..row };
+            writes.push(Write::Put(Store::Groups, self.group.as_bytes().to_vec(), simple.encode()));
         }
         Ok(writes)
     }

@@ -5,16 +5,12 @@ use std::rc::Rc;
 
 use super::GroupState;
 use super::offsets::offset_range;
-use super::row::{self, GroupRow};
+use super::row::{GroupRow, not_found};
 use crate::base::{Code, Error};
 use crate::log::{Applied, Durability, Op, Plan, Rows, Scan, Store, Write};
 
 fn put(group: &str, bytes: Vec<u8>) -> Write {
     Write::Put(Store::Groups, group.as_bytes().to_vec(), bytes)
-}
-
-fn not_found(group: &str) -> Error {
-    Error::new(Code::GroupIdNotFound, format!("there is no group {group}"))
 }
 
 /// Makes a node the coordinator of a group, under an epoch that is greater than any before.
@@ -69,8 +65,7 @@ impl Op for WriteGroup {
             let message = format!("another node coordinates group {} by now: ask that one", self.group);
             return Err(Error::new(Code::NotCoordinator, message));
         }
-        let bytes = row::encode(self.coordinator_epoch, self.node, &self.state);
-        Ok(Applied { writes: vec![put(&self.group, bytes)], reply: () })
+        Ok(Applied { writes: vec![put(&self.group, row.encode_with(&self.state))], reply: () })
     }
 }
 
@@ -90,13 +85,13 @@ impl Op for DeleteGroup {
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<()>, Error> {
-        let row = rows.value(0).ok_or_else(|| not_found(&self.group))?;
-        match GroupRow::decode(row) {
-            Ok(row) if row.state.members.is_empty() => {}
-            Ok(_) => {
+        match GroupRow::find(rows.value(0)) {
+            Ok(Some(row)) if row.state.members.is_empty() => {}
+            Ok(Some(_)) => {
                 let message = format!("group {} has members: stop them, then delete it", self.group);
                 return Err(Error::new(Code::NonEmptyGroup, message));
             }
+            Ok(None) => return Err(not_found(&self.group)),
             // To delete it is the way out of a row that cannot be read.
             Err(error) if error.code() == Code::StorageCorrupt => {}
             Err(newer) => return Err(newer),
@@ -125,7 +120,7 @@ impl Op for ListGroups {
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Self::Reply>, Error> {
         let group = |(key, value): &(Vec<u8>, Vec<u8>)| {
-            Some((String::from_utf8_lossy(key).into_owned(), GroupRow::decode(value).ok()?))
+            Some((String::from_utf8_lossy(key).into_owned(), GroupRow::find(Some(value)).ok()??))
         };
         Ok(Applied::reply(rows.all(0).iter().filter_map(group).collect()))
     }
@@ -147,6 +142,6 @@ impl Op for DescribeGroup {
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Self::Reply>, Error> {
-        Ok(Applied::reply(rows.value(0).map(GroupRow::decode).transpose()?))
+        Ok(Applied::reply(GroupRow::find(rows.value(0))?))
     }
 }

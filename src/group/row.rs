@@ -10,6 +10,8 @@ pub struct GroupRow {
     pub coordinator_epoch: i32,
     /// The node of the coordinator.
     pub node: u64,
+    /// True where offsets were committed without a member.
+    pub simple: bool,
     /// The group.
     pub state: GroupState,
 }
@@ -27,7 +29,30 @@ impl GroupRow {
 
     /// The row's bytes.
     pub fn encode(&self) -> Vec<u8> {
-        encode(self.coordinator_epoch, self.node, &self.state)
+        self.encode_with(&self.state)
+    }
+
+    /// The bytes of this row with another state.
+    pub fn encode_with(&self, state: &GroupState) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.u8(Self::VERSION);
+        writer.varint(self.coordinator_epoch);
+        writer.i64(self.node.cast_signed());
+        writer.u8(self.simple.into());
+        writer.varint(state.epoch);
+        writer.varint(state.target_epoch);
+        writer.varint(state.topics.len() as i32);
+        for (name, (id, count)) in state.topics.iter() {
+            wire::write_text(&mut writer, name);
+            writer.bytes(&id.0);
+            writer.varint(*count);
+        }
+        writer.varint(state.members.len() as i32);
+        for (id, member) in state.members.iter() {
+            wire::write_text(&mut writer, id);
+            write_member(&mut writer, member);
+        }
+        writer.finish()
     }
 
     /// The row from its bytes.
@@ -50,9 +75,13 @@ impl GroupRow {
         }
     }
 
-    /// True if nobody ever was a member: the row only holds the coordinator's place, or offsets of no group.
-    pub fn is_simple(&self) -> bool {
-        self.state.epoch == 0
+    /// The row of this group, where there is such a group: a coordinator's place alone is none.
+    ///
+    /// # Errors
+    /// As [`GroupRow::decode`].
+    pub fn find(row: Option<&[u8]>) -> Result<Option<Self>, Error> {
+        let row = row.map(Self::decode).transpose()?;
+        Ok(row.filter(|row| row.simple || row.state.epoch > 0))
     }
 
     /// May `committer` commit `partitions` of `group`? Its epoch must be the coordinator's, and each partition its own,
@@ -66,14 +95,12 @@ impl GroupRow {
         committer: Option<&Committer>,
         partitions: impl Iterator<Item = TopicPartition>,
     ) -> Result<(), Error> {
-        let row = row.map(Self::decode).transpose()?.unwrap_or_default();
+        let row = Self::find(row)?;
         let (id, epoch) = committer.map_or(("", -1), |(id, epoch)| (id.as_str(), *epoch));
-        if epoch < 0 && row.state.members.is_empty() {
+        if epoch < 0 && row.as_ref().is_none_or(|row| row.state.members.is_empty()) {
             return Ok(());
         }
-        if row.is_simple() {
-            return Err(Error::new(Code::GroupIdNotFound, format!("there is no group {group}")));
-        }
+        let row = row.ok_or_else(|| not_found(group))?;
         let member = row.member(group, id, epoch)?;
         for tp in partitions {
             if !member.current.owns(tp) {
@@ -92,8 +119,7 @@ impl GroupRow {
     /// # Errors
     /// [`Code::UnknownMemberId`], [`Code::StaleMemberEpoch`].
     pub fn check_fetch(row: Option<&[u8]>, group: &str, (id, epoch): &Committer) -> Result<(), Error> {
-        let row = row.map(Self::decode).transpose()?.unwrap_or_default();
-        if row.is_simple() { Ok(()) } else { row.member(group, id, *epoch).map(|_| ()) }
+        Self::find(row)?.map_or(Ok(()), |row| row.member(group, id, *epoch).map(|_| ()))
     }
 
     fn member(&self, group: &str, id: &str, epoch: i32) -> Result<&GroupMember, Error> {
@@ -115,26 +141,9 @@ impl GroupRow {
     }
 }
 
-/// The bytes of a [`GroupRow`] of these parts.
-pub fn encode(coordinator_epoch: i32, node: u64, state: &GroupState) -> Vec<u8> {
-    let mut writer = Writer::new();
-    writer.u8(GroupRow::VERSION);
-    writer.varint(coordinator_epoch);
-    writer.i64(node.cast_signed());
-    writer.varint(state.epoch);
-    writer.varint(state.target_epoch);
-    writer.varint(state.topics.len() as i32);
-    for (name, (id, count)) in state.topics.iter() {
-        wire::write_text(&mut writer, name);
-        writer.bytes(&id.0);
-        writer.varint(*count);
-    }
-    writer.varint(state.members.len() as i32);
-    for (id, member) in state.members.iter() {
-        wire::write_text(&mut writer, id);
-        write_member(&mut writer, member);
-    }
-    writer.finish()
+/// The error for a group that there is not.
+pub fn not_found(group: &str) -> Error {
+    Error::new(Code::GroupIdNotFound, format!("there is no group {group}"))
 }
 
 fn write_member(writer: &mut Writer, GroupMember { metadata, current, target }: &GroupMember) {
@@ -156,6 +165,7 @@ fn read(reader: &mut Reader<'_>) -> Result<GroupRow, Error> {
     reader.u8()?;
     let coordinator_epoch = reader.varint()?;
     let node = reader.i64()?.cast_unsigned();
+    let simple = reader.u8()? != 0;
     let (epoch, target_epoch) = (reader.varint()?, reader.varint()?);
     let mut topics = Map::new();
     for _ in 0..reader.varint()? {
@@ -168,7 +178,12 @@ fn read(reader: &mut Reader<'_>) -> Result<GroupRow, Error> {
     for _ in 0..reader.varint()? {
         members.insert(wire::read_text(reader)?, read_member(reader)?);
     }
-    Ok(GroupRow { coordinator_epoch, node, state: GroupState { epoch, target_epoch, topics, members } })
+    Ok(GroupRow {
+        coordinator_epoch,
+        node,
+        simple,
+        state: GroupState { epoch, target_epoch, topics, members },
+    })
 }
 
 fn read_member(reader: &mut Reader<'_>) -> Result<GroupMember, Error> {

@@ -130,6 +130,13 @@ pub struct Fired {
     pub records: Vec<String>,
 }
 
+impl Fired {
+    /// Which timer of whom.
+    pub fn of(&self) -> (&str, &str, &str) {
+        (&self.timer, &self.group_id, &self.member_id)
+    }
+}
+
 #[derive(Deserialize)]
 pub struct Change {
     pub topic: String,

@@ -349,3 +349,13 @@ fn news_are_fetched_at_once() {
     assert!(play.on(MemberEvent::News).is_empty(), "a heartbeat is on its way");
     assert!(play.answer(&beat, 1, None).is_empty());
 }
+
+#[test]
+fn heartbeats_do_not_depend_on_polls() {
+    let mut play = Play::joined(options(), set("t", 0..2));
+    for _ in 0..100 {
+        let beat = request(&play.wait());
+        assert!(play.answer(&beat, 1, None).is_empty());
+    }
+    assert_eq!(play.member.state(), Membership::Stable);
+}

@@ -95,7 +95,7 @@ fn without_a_member_only_an_empty_group_takes_offsets() {
     let mut rig = Rig::new(&[("t", 4)]);
     with_topic(&mut rig);
     assert_eq!(code(rig.table.run(&commit(None, &[tp("t", 0)], 5))), None);
-    assert_eq!(code(rig.table.run(&commit(Some(("a", 1)), &[tp("t", 0)], 6))), Some(Code::GroupIdNotFound));
+    assert_eq!(code(rig.table.run(&commit(Some(("a", 1)), &[tp("t", 0)], 6))), Some(Code::UnknownMemberId));
     rig.joins("a", &["t"]);
     assert_eq!(code(rig.table.run(&commit(None, &[tp("t", 0)], 7))), Some(Code::UnknownMemberId));
     assert_eq!(code(rig.table.run(&SetOffsets(commit(None, &[tp("t", 0)], 7)))), Some(Code::NonEmptyGroup));
@@ -112,8 +112,10 @@ fn a_commit_of_nobody_makes_a_group_that_can_be_seen_and_deleted() {
     rig.table.run(&simple(5)).unwrap();
     let groups = rig.table.run(&ListGroups).unwrap();
     let names: Vec<&str> = groups.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, [GROUP, "simple"]);
-    assert!(groups[1].1.is_simple() && groups[1].1.state.name() == "Empty");
+    assert_eq!(names, ["simple"], "a coordinator alone is no group");
+    assert!(groups[0].1.simple && groups[0].1.state.name() == "Empty");
+    rig.table.run(&ClaimGroup { group: "simple".into(), node: 1 }).unwrap();
+    assert_eq!(rig.table.run(&ListGroups).unwrap().len(), 1, "a coordinator changes nothing about that");
     rig.table.run(&DeleteGroup { group: "simple".into() }).unwrap();
     let fetch = FetchOffsets { group: "simple".into(), member: None, partitions: vec![tp("t", 0)] };
     assert_eq!(rig.table.run(&fetch), Ok(vec![None]));
@@ -137,6 +139,18 @@ fn metadata_of_an_offset_has_a_limit() {
     assert_eq!(code(rig.table.run(&long)), None);
     long.offsets[0].committed.metadata = Some("x".repeat(4097));
     assert_eq!(code(rig.table.run(&long)), Some(Code::OffsetMetadataTooLarge));
+}
+
+#[test]
+fn where_there_is_no_group_nothing_is_committed_read_or_deleted() {
+    let mut rig = Rig::new(&[("t", 4)]);
+    with_topic(&mut rig);
+    let member = Some(("a".to_owned(), 1));
+    assert_eq!(code(rig.table.run(&commit(Some(("a", 1)), &[tp("t", 0)], 6))), Some(Code::GroupIdNotFound));
+    let fetch = FetchOffsets { group: GROUP.into(), member, partitions: vec![tp("t", 0)] };
+    assert_eq!(rig.table.run(&fetch), Ok(vec![None]));
+    assert_eq!(code(rig.table.run(&DeleteGroup { group: GROUP.into() })), Some(Code::GroupIdNotFound));
+    assert_eq!(rig.table.run(&DescribeGroup { group: GROUP.into() }), Ok(None));
 }
 
 #[test]
@@ -172,6 +186,8 @@ fn a_coordinator_from_before_the_group_was_deleted_is_refused() {
     let mut table = Table::default();
     let claim = |node| ClaimGroup { group: GROUP.into(), node };
     let old = table.run(&claim(1)).unwrap().coordinator_epoch;
+    let state = Rc::new(GroupState { epoch: 1, ..GroupState::default() });
+    table.run(&WriteGroup { state, ..write(old, 1) }).unwrap();
     table.run(&DeleteGroup { group: GROUP.into() }).unwrap();
     assert_eq!(code(table.run(&write(old, 1))), Some(Code::NotCoordinator));
     let new = table.run(&claim(2)).unwrap().coordinator_epoch;
@@ -210,7 +226,7 @@ fn full_row() -> GroupRow {
         topics: [("t".to_owned(), (topic_id("t"), 4))].into_iter().collect(),
         members: members.into_iter().collect(),
     };
-    GroupRow { coordinator_epoch: 3, node: u64::MAX, state }
+    GroupRow { coordinator_epoch: 3, node: u64::MAX, simple: true, state }
 }
 
 const STATIC: i32 = headwater::group::STATIC_LEAVE_EPOCH;

@@ -3,6 +3,7 @@ use super::{Coordinator, Draft, Metadata, Outcome};
 use crate::base::{Code, Error, Now};
 use crate::group::assignor::{self, Assigned, Assignors, Spec};
 use crate::group::reconcile::reconcile;
+use crate::group::row::not_found;
 use crate::group::wire::uuid;
 use crate::group::{
     GroupMember, HeartbeatRequest, HeartbeatResponse, JOIN_EPOCH, MemberMetadata, Partitions, Record,
@@ -72,7 +73,7 @@ impl Coordinator {
     fn enter(&mut self, draft: &mut Draft, request: &HeartbeatRequest) -> Result<String, Error> {
         let joins = request.epoch == JOIN_EPOCH;
         if self.state.epoch == 0 && !joins {
-            return Err(no_group(request));
+            return Err(not_found(&request.group));
         }
         let known = self.state.members.get(&request.member);
         if known.is_none() && self.state.members.len() >= self.config.max_size {
@@ -107,7 +108,7 @@ impl Coordinator {
 
     fn leave(&mut self, request: &HeartbeatRequest, metadata: &dyn Metadata) -> Result<Outcome, Error> {
         if self.state.epoch == 0 {
-            return Err(no_group(request));
+            return Err(not_found(&request.group));
         }
         if let Some(instance) = &request.instance {
             holds(self.state.static_member(instance), request)?;
@@ -225,8 +226,4 @@ fn unreleased(request: &HeartbeatRequest, holder: &str) -> Error {
 fn unknown_member(request: &HeartbeatRequest) -> Error {
     let message = format!("group {} has no member {}: it must rejoin", request.group, request.member);
     Error::new(Code::UnknownMemberId, message)
-}
-
-fn no_group(request: &HeartbeatRequest) -> Error {
-    Error::new(Code::GroupIdNotFound, format!("there is no group {}", request.group))
 }
