@@ -1,11 +1,14 @@
 //! Rules that are broken on purpose, to see that it is noticed. All of it happens in the simulation's own shell: the
 //! product has no switches.
 
-use headwater::client::forwarder::{DeliveryRow, ForwarderOp};
-use headwater::log::ops::AppendEntry;
-use headwater::log::{Durability, PartitionRow, Store, partition_key};
-use headwater::node::AnyOp;
+use headwater::base::TopicPartition;
+use headwater::client::forwarder::{Claimed, DeliveryRow, ForwarderOp, WireBatch};
+use headwater::log::batch::BatchHeader;
+use headwater::log::ops::{AppendEntry, Appended, Expected};
+use headwater::log::{Durability, Op, PartitionRow, Store, partition_key};
+use headwater::node::{AnyOp, AnyReply};
 
+use super::page::PageId;
 use super::plan::named;
 use super::world::World;
 
@@ -28,6 +31,10 @@ named! {
         YoungMarker = "young-marker",
         /// An append does not compare the partition's generation.
         NoGeneration = "no-generation",
+        /// An append is answered before it has run: the next one is under way beside it.
+        SecondAppend = "second-append",
+        /// An unload beacon carries what comes after the marker, too.
+        BeaconPast = "beacon-past",
         /// An append of unknown outcome does not look whether it landed.
         NoSearch = "no-search",
     }
@@ -46,6 +53,40 @@ impl Mutant {
 }
 
 impl World {
+    /// What a page is told of its append before it has run.
+    pub fn answer_early(&self, op: &AnyOp) -> Option<AnyReply> {
+        let AnyOp::Append(append) = op else { return None };
+        if self.plan.mutant != Some(Mutant::SecondAppend) {
+            return None;
+        }
+        let guess = |entry: &AppendEntry| {
+            let (base, count) =
+                (entry.expected?, BatchHeader::read(&entry.batch).ok()?.last_offset_delta + 1);
+            let end = Expected { next: base.next + i64::from(count), ..base };
+            Some(Ok(Appended { base: base.next, end }))
+        };
+        append.entries.iter().map(guess).collect::<Option<Vec<_>>>().map(AnyReply::Append)
+    }
+
+    /// The wire batch after this one, though its marker was never written.
+    pub fn batch_past_marker(&self, page: PageId, batch: &WireBatch) -> Option<WireBatch> {
+        if self.plan.mutant != Some(Mutant::BeaconPast) {
+            return None;
+        }
+        let origin = self.pages[page].origin;
+        let topic = self.topic(origin, &batch.topic)?.id;
+        let tp = TopicPartition { topic, partition: batch.partition };
+        let disk = &self.origins[origin].database.disk;
+        let read = DeliveryRow::decode(disk.get(Store::Deliveries, &partition_key(tp))?).ok()?;
+        let (row, doubt, bytes_max, batches_max, fresh) = (read.clone().settled(), false, 600, 64, 1 << 61);
+        let mark = ForwarderOp::Mark { tp, read, row, doubt, bytes_max, batches_max, fresh };
+        let Claimed { row, cut, .. } = mark.apply(&disk.scan(&mark.plan())).ok()?.reply;
+        let cut = cut.filter(|cut| row.epoch == batch.epoch && cut.first == batch.last + 1)?;
+        let (base_sequence, first, last) = (row.sequence(cut.first), cut.first, cut.last);
+        let uncertain = first < row.uncertain;
+        Some(WireBatch { base_sequence, first, last, uncertain, bytes: cut.bytes, ..batch.clone() })
+    }
+
     /// The operation as the mutant has it, where that is another one.
     pub fn mutate(&mut self, origin: usize, op: &AnyOp) -> Option<AnyOp> {
         let mutant = self.plan.mutant?;

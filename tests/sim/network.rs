@@ -16,6 +16,14 @@ impl World {
         batches: Vec<WireBatch>,
         keepalive: bool,
     ) {
+        if keepalive {
+            let past: Vec<_> =
+                batches.iter().filter_map(|batch| self.batch_past_marker(page, batch)).collect();
+            for batch in past {
+                let request = Request { page, forwarder, ticket: 0, batches: vec![batch], answered: false };
+                self.push(self.time % 100, What::Arrive(request));
+            }
+        }
         for batch in &batches {
             self.note(&[6, page as u64, batch.first as u64, batch.last as u64, batch.epoch as u64]);
             self.say(|| {

@@ -18,8 +18,12 @@ impl World {
     /// A page begins a transaction.
     pub fn begin(&mut self, page: PageId, ticket: Ticket, op: Rc<AnyOp>, repeated: bool) {
         let origin = self.pages[page].origin;
+        let early = self.answer_early(&op);
         let id = self.origins[origin].database.begin(page, ticket, op, repeated);
         self.push(STALLED_MS, What::Stalled(origin, id));
+        if let Some(reply) = early {
+            self.tell_soon(page, Told::Stored(ticket, Ok(reply)));
+        }
         self.start_transactions(origin);
     }
 
