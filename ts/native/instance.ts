@@ -1,4 +1,4 @@
-import { createGlue, type Glue } from '../generated/page-glue.js'
+import type { createGlue as CreateGlue, Glue } from '../generated/page-glue.js'
 import { guarded } from './guard.ts'
 import { wasmModule } from './source.ts'
 
@@ -12,7 +12,7 @@ export class Instance {
   private completing: Promise<void> | undefined
 
   /** A copy that does not run yet; see {@link instance}. */
-  constructor() {
+  constructor(createGlue: typeof CreateGlue) {
     this.copy = createGlue(async (module, imports) => {
       const { exports } = await WebAssembly.instantiate(module, imports)
       this.exports = exports
@@ -89,8 +89,9 @@ export function instance(): Promise<Instance> {
 }
 
 async function start(): Promise<Instance> {
-  const module = await wasmModule()
-  const started = new Instance()
+  // The glue is loaded with the wasm, which is the first moment that needs it.
+  const [module, { createGlue }] = await Promise.all([wasmModule(), import('../generated/page-glue.js')])
+  const started = new Instance(createGlue)
   await started.start(module)
   running = started
   return started
