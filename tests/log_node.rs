@@ -6,6 +6,8 @@
 mod damage;
 #[path = "log_node/maintenance.rs"]
 mod maintenance;
+#[path = "log_node/quota.rs"]
+mod quota;
 mod support;
 #[path = "log_node/transactions.rs"]
 mod transactions;

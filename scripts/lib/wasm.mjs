@@ -36,9 +36,9 @@ const SMALL = [
 // tells of, and by what no producer calls of the exports; closures of these modules are called from there alone.
 export const LATE = {
   gates:
-    /::late_\w+|^consumer_|^node_(?!close|complete|flush|hidden|online|open|partitions|resume|send|storage|suspend|visible)/,
+    /::late_\w+|^consumer_|^node_(?!close|complete|flush|hidden|incomplete|online|open|partitions|resume|send|storage|suspend|visible)/,
   closures:
-    /^<?headwater::(client::(compaction|consumer|forwarder|retention|transaction)|group|node::(admin|consumers|damage|forwarders|groups|late|maintenance|transactions)|wasm::(consumer|records|sink|transaction))/,
+    /^<?headwater::(client::(compaction|consumer|forwarder|relief|retention|transaction)|group|node::(admin|consumers|damage|forwarders|groups|late|maintenance|relief|transactions)|wasm::(consumer|records|sink|transaction))/,
 }
 
 /** The two wasm artifacts of the crate: what a page loads, and what a collector loads. */

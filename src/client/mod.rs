@@ -5,5 +5,6 @@ pub mod compaction;
 pub mod consumer;
 pub mod forwarder;
 pub mod producer;
+pub mod relief;
 pub mod retention;
 pub mod transaction;

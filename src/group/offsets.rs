@@ -1,5 +1,5 @@
 use super::row::{Committer, GroupRow};
-use crate::base::{Code, Error, Offset, Reader, Timestamp, TopicPartition, Writer};
+use crate::base::{Code, Error, Offset, Reader, Timestamp, TopicId, TopicPartition, Writer};
 use crate::log::{Applied, Durability, Key, Op, Plan, Rows, Scan, Store, Write, partition_key, prefix_range};
 
 /// The group that forwarders form. Where it goes on is said by its deliveries, not by offsets.
@@ -20,6 +20,23 @@ fn offset_key(group: &str, tp: TopicPartition) -> Key {
 /// The keys of all offsets of a group.
 pub fn offset_range(group: &str) -> (Key, Key) {
     prefix_range(&offset_prefix(group))
+}
+
+/// What a stored row says: the group, the partition, and where the group goes on.
+///
+/// # Errors
+/// [`Code::StorageCorrupt`] where the row is none.
+pub fn stored_offset(key: &[u8], value: &[u8]) -> Result<(String, TopicPartition, Offset), Error> {
+    let named = || -> Result<(String, TopicPartition), Error> {
+        let mut reader = Reader::new(key);
+        let length = usize::try_from(reader.i32()?).unwrap_or(usize::MAX);
+        let group = String::from_utf8_lossy(reader.bytes(length)?).into_owned();
+        let mut topic = [0; 16];
+        topic.copy_from_slice(reader.bytes(16)?);
+        Ok((group, TopicPartition { topic: TopicId(topic), partition: reader.i32()? }))
+    };
+    let (group, tp) = named().map_err(|_| crate::log::rows::unreadable("an offset"))?;
+    Ok((group, tp, CommittedOffset::decode(value)?.offset))
 }
 
 /// Where a group goes on in a partition.

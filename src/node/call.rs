@@ -316,6 +316,19 @@ pub enum Event {
         /// How many.
         removed: i64,
     },
+    /// Transactions wait for what is loaded late: load it, then say so with [`Input::Complete`].
+    Incomplete,
+    /// With the quota used up, the oldest records of a topic were given up.
+    Dropped {
+        /// The topic.
+        topic: String,
+        /// The partition.
+        partition: i32,
+        /// How many.
+        records: i64,
+        /// The log start offset now.
+        start: Offset,
+    },
     /// Retention deleted records.
     Trimmed {
         /// The topic.

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::want::Want;
 use super::{AnyOp, AnyReply, Call, Command, ConsumerId, ForwarderId, LockId, Node, PageEvent, Pending};
-use crate::base::{Error, Instant, Offset, TopicPartition};
+use crate::base::{Code, Error, Instant, Offset, TopicPartition};
 use crate::client::forwarder::Delivery;
 use crate::client::producer::CallId;
 use crate::log::TopicRow;
@@ -34,6 +34,7 @@ impl Node {
             Pending::Forwarder(id, step) => self.forwarder_stored(id, step, result),
             Pending::Maintenance(id, step) => self.maintained(id, step, result),
             Pending::Repair(tp, repair) => self.repaired(tp, repair, result),
+            Pending::Relief(task) => self.relieved(task, result),
             Pending::Topic(_) | Pending::Learn(_) | Pending::Append | Pending::Sync(_) => {}
         }
     }
@@ -81,8 +82,11 @@ impl Node {
     }
 
     #[inline(never)]
-    pub(super) fn late_damaged(&mut self, pending: Pending, op: Rc<AnyOp>, error: Error) {
-        self.damaged(pending, op, error);
+    pub(super) fn late_mend(&mut self, pending: Pending, op: Rc<AnyOp>, error: Error) {
+        match error.code() {
+            Code::CorruptMessage => self.damaged(pending, op, error),
+            _ => self.relieve(pending, op, error),
+        }
     }
 
     #[inline(never)]
@@ -135,7 +139,12 @@ impl Node {
 
     #[inline(never)]
     pub(super) fn late_deadline(&self) -> Option<Instant> {
-        let deadlines = [self.consumers.deadline(), self.forwarders.deadline(), self.maintenance.deadline()];
+        let deadlines = [
+            self.commits.machine.deadline(),
+            self.consumers.deadline(),
+            self.forwarders.deadline(),
+            self.maintenance.deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 }

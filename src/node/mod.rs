@@ -10,6 +10,7 @@ mod late;
 mod maintenance;
 mod message;
 mod op;
+mod relief;
 mod sends;
 mod topics;
 mod transactions;
@@ -31,6 +32,7 @@ use crate::client::transaction::{CommitTransaction, Transactions};
 use consumers::Consumers;
 use forwarders::Forwarders;
 use maintenance::Maintenance;
+use relief::Reliefs;
 use topics::Topics;
 use transactions::Commits;
 use want::{PendingSend, Want};
@@ -60,6 +62,9 @@ pub struct Node {
     maintenance: Maintenance,
     /// False while what is loaded late is not there.
     complete: bool,
+    /// Transactions that wait for it.
+    held: Vec<(Pending, Rc<AnyOp>, Error)>,
+    reliefs: Reliefs,
 }
 
 /// What a transaction was run for.
@@ -75,6 +80,7 @@ enum Pending {
     Forwarder(ForwarderId, forwarders::Step),
     Maintenance(u64, maintenance::Step),
     Repair(TopicPartition, Box<damage::Repair>),
+    Relief(relief::Task),
 }
 
 impl Node {
@@ -95,8 +101,10 @@ impl Node {
             consumers: Consumers::default(),
             forwarders: Forwarders::default(),
             maintenance: Maintenance::new(now, &mut random),
+            reliefs: Reliefs::default(),
             random,
             complete: true,
+            held: Vec::new(),
         }
     }
 
@@ -114,7 +122,7 @@ impl Node {
             Input::Delivered(id, ticket, delivery) => self.late_delivered(id, ticket, &delivery),
             Input::Reopened => self.forget_all(),
             Input::Page(event) => self.page(event),
-            Input::Complete(complete) => self.complete = complete,
+            Input::Complete(complete) => self.completed(complete),
         }
         self.drain();
     }
@@ -178,12 +186,37 @@ impl Node {
     }
 
     fn stored(&mut self, ticket: Ticket, result: Result<AnyReply, Error>) {
-        match (self.pending.remove(&ticket), result) {
-            (Some((pending, op)), Err(error)) if error.code() == Code::CorruptMessage && self.complete => {
-                self.late_damaged(pending, op, error);
+        let Some((pending, op)) = self.pending.remove(&ticket) else { return };
+        match result {
+            Err(error) if mendable(&pending, &error) => self.mend(pending, op, error),
+            result => {
+                if result.is_ok() && matches!(*op, AnyOp::Append(_)) {
+                    self.reliefs.fits();
+                }
+                self.concluded(pending, result);
             }
-            (Some((pending, _)), result) => self.concluded(pending, result),
-            (None, _) => {}
+        }
+    }
+
+    /// Something has to be done before the transaction can be run again, or fails.
+    fn mend(&mut self, pending: Pending, op: Rc<AnyOp>, error: Error) {
+        if self.complete {
+            self.late_mend(pending, op, error);
+        } else {
+            self.held.push((pending, op, error));
+            self.event(Event::Incomplete);
+        }
+    }
+
+    /// What is loaded late is there, or cannot be loaded.
+    fn completed(&mut self, complete: bool) {
+        self.complete = complete;
+        for (pending, op, error) in core::mem::take(&mut self.held) {
+            if complete {
+                self.late_mend(pending, op, error);
+            } else {
+                self.concluded(pending, Err(error));
+            }
         }
     }
 
@@ -219,4 +252,11 @@ impl Node {
         }
         self.end_flushes();
     }
+}
+
+/// True where a transaction met damage, or a quota that is used up, and can go on once that was seen to. What makes
+/// room gets its own failures, or it would wait for itself.
+fn mendable(pending: &Pending, error: &Error) -> bool {
+    let relief = matches!(pending, Pending::Relief(_));
+    matches!(error.code(), Code::CorruptMessage | Code::StorageQuotaExceeded) && !relief
 }

@@ -3,6 +3,7 @@ use std::rc::Rc;
 use crate::base::{Code, Error};
 use crate::client::compaction::{Compact, FindDirty};
 use crate::client::forwarder::{ForwarderOp, ListDelivered};
+use crate::client::relief::FindConsumed;
 use crate::client::transaction::CommitTransaction;
 use crate::group::{CommitOffsets, FetchOffsets};
 use crate::log::ops::{
@@ -96,6 +97,7 @@ any_op! {
         ListOffsets(ListOffsets),
         BeginMaintenance(BeginMaintenance),
         Measure(Measure),
+        FindConsumed(FindConsumed),
         FindDirty(FindDirty),
         Compact(Compact),
         Trim(Trim),

@@ -84,6 +84,16 @@ impl Host {
                     ("records", removed.to_string().into()),
                 ],
             ),
+            Event::Incomplete => self.tell("log.incomplete", &[]),
+            Event::Dropped { topic, partition, records, start } => self.tell(
+                "log.dropped",
+                &[
+                    ("topic", topic.as_str().into()),
+                    ("partition", (*partition).into()),
+                    ("records", records.to_string().into()),
+                    ("logStartOffset", start.to_string().into()),
+                ],
+            ),
             Event::Trimmed { topic, partition, start } => self.tell(
                 "log.trimmed",
                 &[

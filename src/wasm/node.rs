@@ -72,6 +72,11 @@ impl Node {
         self.driver.complete(true);
     }
 
+    /// What is loaded late cannot be loaded: what waits for it fails.
+    pub fn incomplete(&self) {
+        self.driver.complete(false);
+    }
+
     /// Creates a topic.
     #[wasm_bindgen(js_name = createTopic)]
     pub fn create_topic(&self, topic: JsValue, validate_only: bool) -> Result<Promise, JsValue> {

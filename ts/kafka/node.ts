@@ -120,6 +120,10 @@ export class NodeHandle implements Host {
   event(event: NodeEvent): void {
     if (event.type === 'storage.degraded') this.degraded = event
     if (event.type === 'storage.recovered') this.degraded = undefined
+    if (event.type === 'log.incomplete') {
+      this.complete().catch(() => this.tell((node) => node.incomplete()))
+      return
+    }
     for (const listener of [...this.listeners]) listener(event)
   }
 

@@ -210,8 +210,11 @@ impl Producer {
                 }
             }
             Err(error) if error.code() == Code::StorageConflict => self.put_back(&append, false),
+            // With the quota used up, whoever runs the transactions has made room already, or there is none.
             Err(error)
-                if error.retriable() && (self.attempts < Self::ATTEMPTS_MAX || unknown(&append, &error)) =>
+                if error.retriable()
+                    && error.code() != Code::StorageQuotaExceeded
+                    && (self.attempts < Self::ATTEMPTS_MAX || unknown(&append, &error)) =>
             {
                 self.attempts = self.attempts.saturating_add(1);
                 let wait = Backoff::STORAGE.delay(self.attempts, &mut self.random);
@@ -313,11 +316,9 @@ impl Producer {
 }
 
 /// True where some of it may be stored without anybody having heard of it: then it is tried again until that is known.
-/// With the quota used up the rows were read, and the records were not among them.
 fn unknown(append: &Append, error: &Error) -> bool {
     error.code() == Code::StorageUnknownOutcome
-        || error.code() != Code::StorageQuotaExceeded
-            && append.entries.iter().any(|entry| entry.attempted_from.is_some())
+        || append.entries.iter().any(|entry| entry.attempted_from.is_some())
 }
 
 /// Whether a topic takes all the records of a call.
