@@ -139,6 +139,11 @@ impl GroupState {
         }
     }
 
+    /// What is known of a member; of one that is new, nothing.
+    pub fn member(&self, id: &str) -> GroupMember {
+        self.members.get(id).cloned().unwrap_or_default()
+    }
+
     /// The member of this `group.instance.id`, with its member id.
     pub fn static_member(&self, instance: &str) -> Option<(&String, &GroupMember)> {
         self.members.iter().find(|(_, member)| member.metadata.instance.as_deref() == Some(instance))

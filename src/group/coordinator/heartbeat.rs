@@ -32,7 +32,7 @@ impl Coordinator {
         }
         let mut draft = Draft::new(&self.state);
         let id = self.enter(&mut draft, request)?;
-        let member = draft.state.members.get(&id).cloned().unwrap_or_default();
+        let member = draft.state.member(&id);
         let due = draft.update(&id, said(member.metadata, request));
         let refresh = due || now.instant >= self.refresh_at;
         if refresh && (draft.look_at_topics(metadata) | due) {
@@ -58,7 +58,7 @@ impl Coordinator {
         if let Some(timers) = timers.get_mut(&id) {
             timers.correlation = request.correlation;
         }
-        let current = self.state.members.get(&id).cloned().unwrap_or_default().current;
+        let current = self.state.member(&id).current;
         let news = is_full(request) || current.assigned != member.current.assigned;
         let response = HeartbeatResponse {
             member: id,
@@ -161,7 +161,7 @@ impl Coordinator {
 
 /// The member takes its next step; true where that changed anything.
 fn step(draft: &mut Draft, id: &str, owned: Option<&Partitions>) -> Result<bool, Error> {
-    let GroupMember { current, target, .. } = draft.state.members.get(id).cloned().unwrap_or_default();
+    let GroupMember { current, target, .. } = draft.state.member(id);
     let free = |tp| !draft.state.owned(tp);
     let next = reconcile(&current, draft.state.target_epoch, &target.unwrap_or_default(), free, owned)?;
     let moved = next.is_some();
@@ -177,10 +177,13 @@ fn said(mut known: MemberMetadata, request: &HeartbeatRequest) -> MemberMetadata
     known.instance = request.instance.or(known.instance);
     known.assignors = request.assignors.unwrap_or(known.assignors);
     known.client = request.client.unwrap_or(known.client);
-    if let Some(mut topics) = request.topics {
-        topics.sort_unstable();
-        topics.dedup();
-        known.topics = topics;
+    if let Some(topics) = request.topics {
+        known.topics.clear();
+        for topic in topics {
+            if let Err(place) = known.topics.binary_search(&topic) {
+                known.topics.insert(place, topic);
+            }
+        }
     }
     if request.rebalance_timeout_ms != -1 {
         known.rebalance_timeout_ms = request.rebalance_timeout_ms;

@@ -221,6 +221,7 @@ impl Member {
                 }
             }
             MemberEvent::Tick => self.tick(now),
+            MemberEvent::Visible(visible) if visible == self.options.client.visible => {}
             MemberEvent::Visible(visible) => {
                 self.options.client.visible = visible;
                 self.due.client = true;
