@@ -104,6 +104,11 @@ export function silentCommit(times) {
   })
 }
 
+/** What the browser says of the origin's room. */
+export function estimate(usage, quota) {
+  replace(Object.getPrototypeOf(navigator.storage), 'estimate', async () => ({ usage, quota }))
+}
+
 // Connections
 
 /** A request that answers when the test says so. */

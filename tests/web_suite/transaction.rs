@@ -74,6 +74,40 @@ async fn the_plan_sets_mode_and_durability() {
     faults::restore();
 }
 
+#[wasm_bindgen_test]
+async fn a_storage_that_says_it_is_full_and_is_not_is_opened_again() {
+    faults::restore();
+    let (backend, events) = (Database::new(), Events::default());
+    let storage = events.open(&backend.0).await.unwrap();
+    assert_eq!(code(&attempt(&storage, 1).await), None);
+    faults::estimate(10.0, 100.0);
+    faults::refuse_commit(1, "QuotaExceededError");
+    assert_eq!(code(&attempt(&storage, 2).await), None, "run again on a new connection");
+    assert_eq!(events.take(), [StorageEvent::Reopened]);
+    faults::refuse_commit(2, "QuotaExceededError");
+    assert_eq!(code(&attempt(&storage, 3).await), Some(Code::StorageFailed), "and not as a full storage");
+    assert_eq!(stored(&backend).await, 2);
+    faults::restore();
+}
+
+#[wasm_bindgen_test]
+async fn a_storage_that_stays_falsely_full_degrades() {
+    faults::restore();
+    faults::fast_timers();
+    let (backend, events) = (Database::new(), Events::default());
+    let storage = events.open(&backend.0).await.unwrap();
+    faults::estimate(10.0, 100.0);
+    faults::refuse_commit(6, "QuotaExceededError");
+    for at in 1..=3 {
+        assert_eq!(code(&attempt(&storage, at).await), Some(Code::StorageFailed));
+    }
+    let degraded = |event: &StorageEvent| matches!(event, StorageEvent::Degraded(_));
+    assert_eq!(events.take().iter().filter(|event| degraded(event)).count(), 1);
+    assert_eq!(code(&attempt(&storage, 1).await), None);
+    assert_eq!(events.take().last(), Some(&StorageEvent::Recovered));
+    faults::restore();
+}
+
 type Fault = fn(u32);
 
 /// The ways in which a connection dies before the commit.
@@ -143,6 +177,7 @@ async fn a_commit_that_the_browser_refuses_says_why() {
         faults::restore();
         let (backend, events) = (Database::new(), Events::default());
         let storage = events.open(&backend.0).await.unwrap();
+        faults::estimate(95.0, 100.0);
         faults::refuse_commit(1, name);
         assert_eq!(code(&attempt(&storage, 1).await), Some(expected));
         assert_eq!(stored(&backend).await, 0);

@@ -5,6 +5,8 @@ use crate::platform::web::dom::Exception;
 pub(super) enum Failure {
     /// Nothing was written, and the connection is sound.
     Refused(Error),
+    /// Nothing was written: the storage says that it is full, which may be true.
+    Full(Exception),
     /// Nothing was written: the connection died before the commit was asked for.
     Lost(Exception),
     /// Nothing was written: the transaction did not get to its commit in time.
@@ -23,11 +25,7 @@ impl Failure {
                 "a row that was to be added exists already: read again, then try again",
                 &exception,
             ),
-            "QuotaExceededError" => Self::refused(
-                Code::StorageQuotaExceeded,
-                "the origin's storage is full: delete records, or free room on the device",
-                &exception,
-            ),
+            "QuotaExceededError" => Self::Full(exception),
             _ if is_loss(&exception) && committing => Self::Unknown(exception),
             _ if is_loss(&exception) => Self::Lost(exception),
             _ => Self::refused(Code::StorageFailed, "IndexedDB refused a transaction", &exception),

@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use super::connections::Connections;
 use super::failure::Failure;
-use super::transaction;
+use super::{quota, transaction};
 use crate::base::{Code, Error};
 use crate::log::Plan;
 use crate::platform::ports::{Apply, Storage, StorageEvent};
@@ -46,6 +46,11 @@ impl Storage for IndexedDb {
             };
             let (code, cause) = match failure {
                 Failure::Refused(error) => return Err(error),
+                Failure::Full(cause) if quota::is_used_up().await => {
+                    return Err(failed(Code::StorageQuotaExceeded, &cause));
+                }
+                // Damage that calls itself a full disk: a new connection may be better.
+                Failure::Full(cause) => (None, cause),
                 Failure::Lost(cause) => (None, cause),
                 Failure::Stalled(cause) => (Some(Code::StorageFailed), cause),
                 Failure::Unknown(cause) => (Some(Code::StorageUnknownOutcome), cause),
@@ -67,6 +72,9 @@ impl Drop for IndexedDb {
 
 fn failed(code: Code, cause: &Exception) -> Error {
     let message = match code {
+        Code::StorageQuotaExceeded => {
+            "the origin's storage is full: delete records, or free room on the device"
+        }
         Code::StorageUnknownOutcome => "the connection died during the commit: read what became of it",
         _ => "the connection died before the commit, twice or for too long: try again later",
     };
