@@ -1,22 +1,18 @@
-//! Delivery: scenarios of every answer that a sink may give, then hundreds of simulated worlds.
+//! Delivery: scenarios of every answer that a sink may give. Worlds in which everything happens are in tests/sim.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "forwarder/answers.rs"]
 mod answers;
+#[allow(dead_code, reason = "the simulation uses more of it")]
 #[path = "sim/broker.rs"]
 mod broker;
+#[allow(dead_code, reason = "the simulation uses more of it")]
 #[path = "sim/disk.rs"]
 mod disk;
-#[path = "forwarder/faults.rs"]
-mod faults;
 #[path = "forwarder/profile.rs"]
 mod profile;
 #[path = "forwarder/rig.rs"]
 mod rig;
 #[path = "forwarder/sending.rs"]
 mod sending;
-#[path = "forwarder/simulation.rs"]
-mod simulation;
-#[path = "forwarder/world.rs"]
-mod world;

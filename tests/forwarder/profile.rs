@@ -97,10 +97,6 @@ impl Profile {
             .collect()
     }
 
-    pub fn end(&self, partition: i32) -> Offset {
-        self.records(partition).last().map_or(self.start(partition), |(offset, _)| offset + 1)
-    }
-
     /// Gives up the records before `start`, delivered or not, as one does when the quota is used up; answers them.
     pub fn give_up(&mut self, partition: i32, start: Offset) -> Vec<String> {
         let tp = self.tp(partition);

@@ -15,7 +15,7 @@ impl World {
     pub fn wrote(&mut self, origin: usize, writes: &[Write]) {
         let before = self.deliveries(origin, writes);
         let place = &mut self.origins[origin];
-        let changes = place.shadow.wrote(writes, &place.database.disk);
+        let changes = place.shadow.wrote(writes, &place.database.disk, &self.broker.given_up);
         for wrong in changes.wrong {
             self.violated(wrong);
         }

@@ -1,7 +1,11 @@
 //! What befalls pages, machines, copies of the profile and the broker.
 
+use headwater::base::TopicPartition;
+use headwater::log::Durability;
+use headwater::log::ops::Trim;
 use headwater::node::PageEvent;
 
+use super::app::FORWARDED;
 use super::consume::Reader;
 use super::disk::Disk;
 use super::page::{Life, PageId, Told};
@@ -61,6 +65,7 @@ impl World {
                 self.pass_on(origin, freed, 0);
             }
             Fault::Quota => self.origins[origin].full_until = self.time + self.random.below(5_000),
+            Fault::GiveUp => self.give_up(origin),
             Fault::Power => self.power(origin),
             Fault::Wipe => self.wipe(origin),
             Fault::Copy => self.copy(),
@@ -227,6 +232,22 @@ impl World {
                 self.pages[page].lag += asleep;
             }
         }
+    }
+
+    /// There is no room: records go that were not delivered.
+    fn give_up(&mut self, origin: usize) {
+        let Some(row) = self.topic(origin, FORWARDED) else { return };
+        let partition = self.random.below(row.partitions as u64) as i32;
+        let tp = TopicPartition { topic: row.id, partition };
+        let Some(part) = self.origins[origin].shadow.partitions.get(&tp) else { return };
+        let before = part.start + self.random.below((part.end - part.start) as u64 + 1) as i64;
+        let names: Vec<String> = part.between(part.start, before).map(|(_, name)| name.clone()).collect();
+        self.say(|| format!("{names:?} are given up"));
+        self.broker.given_up.extend(names);
+        let trim = Trim { topic: FORWARDED.into(), tp, before: Some(before), undelivered: true };
+        let disk = &mut self.origins[origin].database.disk;
+        let (_, writes) = disk.transact(&trim, Durability::Strict).expect("a trim within the log");
+        self.wrote(origin, &writes);
     }
 
     /// Every page is gone, and what was not flushed may be.

@@ -98,6 +98,8 @@ named! {
         Unclean = "unclean",
         /// The broker's topic is made anew.
         Recreate = "recreate",
+        /// Records that were not delivered are given up, since there is no room.
+        GiveUp = "give-up",
         /// Applications delete topics and records.
         Admin = "admin",
     }
@@ -179,7 +181,7 @@ const TABS: &[Fault] = &[
 ];
 /// What makes a broker lose or forget.
 const HARMFUL: &[Fault] =
-    &[Fault::Sleep, Fault::Night, Fault::Unclean, Fault::Recreate, Fault::Wipe, Fault::Admin];
+    &[Fault::Sleep, Fault::Night, Fault::Unclean, Fault::Recreate, Fault::Wipe, Fault::Admin, Fault::GiveUp];
 /// A copy that sends what the other one delivered before the broker forgot it, and one that begins an epoch by
 /// itself, can double: these bounds are documented, so none of it happens here.
 const COPIES: &[Fault] = &[

@@ -70,9 +70,11 @@ impl Shadow {
         all.map(|(_, name)| name.as_str())
     }
 
-    /// Takes the writes of one transaction; `disk` is as it left it.
-    pub fn wrote(&mut self, writes: &[Write], disk: &Disk) -> Changes {
+    /// Takes the writes of one transaction; `disk` is as it left it. Who gives up what was not delivered says so first.
+    pub fn wrote(&mut self, writes: &[Write], disk: &Disk, given_up: &BTreeSet<String>) -> Changes {
         let mut changes = Changes::default();
+        let moves = writes.iter().any(|write| put_in(Store::Partitions, write).is_some());
+        let before = if moves { self.partitions.clone() } else { BTreeMap::new() };
         let mut shortened = BTreeSet::new();
         for write in writes {
             for store in [Store::Partitions, Store::Batches, Store::Offsets] {
@@ -90,7 +92,13 @@ impl Shadow {
             }
         }
         for tp in shortened {
-            changes.wrong.extend(self.check_start(tp, disk));
+            changes.wrong.extend(self.check_start(tp));
+            let undelivered = self.undelivered(tp, disk, before.get(&tp));
+            changes.wrong.extend(
+                undelivered
+                    .filter(|name| !given_up.contains(name))
+                    .map(|name| format!("trimmed: {name} of {tp:?} was not delivered")),
+            );
         }
         changes
     }
@@ -190,22 +198,29 @@ impl Shadow {
         touched
     }
 
-    /// What was deleted lies below the start, and what a forwarder has not delivered lies above it.
-    fn check_start(&self, tp: TopicPartition, disk: &Disk) -> Vec<String> {
+    /// What was deleted lies below the start.
+    fn check_start(&self, tp: TopicPartition) -> Vec<String> {
         let Some(part) = self.partitions.get(&tp) else { return Vec::new() };
         let mut wrong = Vec::new();
         let first = part.batches.keys().next().copied().unwrap_or(part.end);
         if first > part.start && part.start < part.end {
             wrong.push(format!("hole: {tp:?} starts at {}, its first batch at {first}", part.start));
         }
-        let row = disk.get(Store::Deliveries, &key_of(tp));
-        if let Some(Ok(committed)) = row.map(|row| delivered(row))
-            && part.start > committed
-            && part.start > 0
-        {
-            wrong.push(format!("trimmed: {tp:?} starts at {}, delivered up to {committed}", part.start));
-        }
         wrong
+    }
+
+    /// The records that are gone before a forwarder delivered them.
+    fn undelivered<'a>(
+        &'a self,
+        tp: TopicPartition,
+        disk: &Disk,
+        before: Option<&'a Part>,
+    ) -> impl Iterator<Item = String> + 'a {
+        let row = disk.get(Store::Deliveries, &key_of(tp));
+        let committed = row.map_or(Offset::MAX, |row| delivered(row).expect("a delivery row"));
+        let start = self.partitions.get(&tp).map_or(0, |part| part.start);
+        let gone = before.into_iter().flat_map(move |part| part.between(committed.min(start), start));
+        gone.map(|(_, name)| name.clone())
     }
 }
 
