@@ -212,3 +212,99 @@ fn built_in_assignors_wait_for_nobody() {
     assert!(!BuiltIn.has("uniform"));
     assert_eq!(BuiltIn.assign(&spec), Assigned::Pending);
 }
+
+fn static_member(id: &str) -> HeartbeatRequest {
+    HeartbeatRequest { instance: Some("i".into()), ..join(id, &["t"]) }
+}
+
+/// A static member that has been asked to give up half of what it has, beside one that waits for it.
+fn giving_up() -> Rig {
+    let mut rig = pinging();
+    rig.send(&static_member("a")).unwrap();
+    rig.joins("b", &["t"]);
+    rig.send(&HeartbeatRequest { instance: Some("i".into()), ..beat("a", 1) }).unwrap();
+    assert_eq!((rig.assigned("a").len(), rig.assigned("b").len()), (2, 0));
+    rig
+}
+
+#[test]
+fn a_static_member_that_leaves_keeps_what_it_keeps_and_frees_what_it_was_giving_up() {
+    let mut rig = giving_up();
+    rig.coordinator.gone("a", &rig.topics);
+    assert!(rig.coordinator.gone("a", &rig.topics).is_empty(), "it is away already");
+    rig.send(&beat("b", 2)).unwrap();
+    assert_eq!((rig.assigned("a"), rig.assigned("b")), (set("t", 0..2), set("t", 2..4)));
+}
+
+#[test]
+fn a_static_member_that_is_away_is_neither_asked_nor_late_until_its_session_ends() {
+    let mut rig = giving_up();
+    rig.coordinator.gone("a", &rig.topics);
+    for _ in 0..4 {
+        rig.now.instant += 11_000;
+        rig.coordinator.alive(rig.now, "b");
+        assert!(rig.advance(0).is_empty());
+    }
+    rig.now.instant += 1_000;
+    let fired = rig.advance(0);
+    assert_eq!((fired[0].member.as_str(), fired[0].timer), ("a", Timer::Session));
+    assert!(!fired[0].records.is_empty());
+}
+
+#[test]
+fn a_static_member_that_went_away_while_it_was_giving_up_is_not_late_with_it() {
+    let mut rig = giving_up();
+    rig.coordinator.gone("a", &rig.topics);
+    for _ in 0..2 {
+        rig.now.instant += 30_000;
+        ["a", "b"].iter().for_each(|id| rig.coordinator.alive(rig.now, id));
+    }
+    let fired = rig.advance(0);
+    assert_eq!((fired[0].timer, fired[0].records.len()), (Timer::Rebalance, 0));
+}
+
+#[test]
+fn a_member_that_said_it_is_away_cannot_heartbeat_on() {
+    let mut rig = Rig::new(&[("t", 4)]);
+    rig.send(&static_member("a")).unwrap();
+    rig.settle(&["a"]);
+    rig.coordinator.gone("a", &rig.topics);
+    for epoch in [1, 2] {
+        let request = HeartbeatRequest {
+            instance: Some("i".into()),
+            owned: Some(Partitions::new()),
+            ..beat("a", epoch)
+        };
+        let refused = rig.send(&request).map_err(|error| error.code());
+        assert_eq!(refused, Err(Code::FencedMemberEpoch));
+    }
+}
+
+#[test]
+fn of_a_static_member_that_came_back_as_another_no_timer_is_left() {
+    let mut rig = Rig::new(&[("t", 4)]);
+    rig.send(&static_member("a")).unwrap();
+    rig.coordinator.gone("a", &rig.topics);
+    rig.now.instant += 10_000;
+    rig.send(&static_member("a2")).unwrap();
+    assert_eq!(rig.coordinator.deadline(), Some(rig.now.instant + 45_000));
+}
+
+#[test]
+fn what_was_late_before_a_stall_is_late_after_it() {
+    let mut rig = Rig::new(&[("t", 4)]);
+    rig.send(&HeartbeatRequest { correlation: 7, ..join("a", &["t"]) }).unwrap();
+    rig.coordinator.restart_timers(rig.now);
+    let late = HeartbeatRequest { correlation: 6, ..beat("a", 1) };
+    let outcome = rig.coordinator.heartbeat(rig.now, &late, &rig.topics, &BuiltIn);
+    assert_eq!(outcome, Ok(Outcome::Late));
+}
+
+#[test]
+fn topics_are_a_set() {
+    let mut rig = Rig::new(&[("t", 4), ("u", 2)]);
+    rig.joins("a", &["u", "t", "u"]);
+    assert_eq!(rig.assigned("a").len(), 6);
+    let again = HeartbeatRequest { topics: Some(vec!["t".into(), "u".into()]), ..beat("a", 1) };
+    assert_eq!(rig.send(&again).unwrap().epoch, 1, "the order is no news");
+}

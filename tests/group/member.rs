@@ -359,3 +359,104 @@ fn heartbeats_do_not_depend_on_polls() {
     }
     assert_eq!(play.member.state(), Membership::Stable);
 }
+
+#[test]
+fn what_it_had_before_is_told_again_to_a_member_that_joins_anew() {
+    let mut play = Play::joined(options(), set("t", 0..2));
+    let beat = request(&play.wait());
+    play.refuse(&beat, Code::UnknownMemberId);
+    let join = play.sends(MemberEvent::Acknowledged);
+    assert_eq!(play.answer(&join, 5, Some(set("t", 0..2))), [MemberOutput::Assign(set("t", 0..2))]);
+}
+
+#[test]
+fn a_member_that_is_fenced_while_it_leaves_does_not_come_back() {
+    let mut play = Play::joined(options(), set("t", 0..2));
+    play.on(MemberEvent::Leave);
+    let beat = request(&play.wait());
+    assert!(play.refuse(&beat, Code::UnknownMemberId).is_empty());
+    assert_eq!(play.on(MemberEvent::Acknowledged), []);
+    assert_eq!(play.member.state(), Membership::Unsubscribed);
+}
+
+#[test]
+fn a_member_that_leaves_twice_leaves_once() {
+    let mut play = Play::joined(options(), Partitions::new());
+    let leave = play.sends(MemberEvent::Leave);
+    assert!(play.on(MemberEvent::Leave).is_empty());
+    assert_eq!(play.member.state(), Membership::Leaving);
+    play.answer(&leave, LEAVE_EPOCH, None);
+    assert_eq!(play.member.state(), Membership::Unsubscribed);
+}
+
+#[test]
+fn a_page_that_is_frozen_while_its_member_was_fenced_joins_when_it_is_back() {
+    let mut play = Play::joined(options(), set("t", 0..2));
+    let beat = request(&play.wait());
+    play.refuse(&beat, Code::UnknownMemberId);
+    assert!(play.on(MemberEvent::Suspend).is_empty());
+    assert!(play.on(MemberEvent::Acknowledged).is_empty(), "it is frozen");
+    assert_eq!(play.sends(MemberEvent::Resume).epoch, 0);
+}
+
+#[test]
+fn pauses_between_attempts_begin_anew_after_a_success() {
+    let mut play = Play::joined(options(), set("t", 0..2));
+    let pause = |play: &mut Play| {
+        let beat = request(&play.wait());
+        play.refuse(&beat, Code::NotCoordinator);
+        play.member.deadline().unwrap() - play.now.instant
+    };
+    let (first, second) = (pause(&mut play), pause(&mut play));
+    assert!(second > first, "{second} > {first}");
+    let beat = request(&play.wait());
+    play.answer(&beat, 1, None);
+    assert_eq!(pause(&mut play), first);
+}
+
+#[test]
+fn it_is_stable_only_once_the_coordinator_knows() {
+    let mut play = Play::joined(options(), set("t", 0..4));
+    let beat = request(&play.wait());
+    play.answer(&beat, 1, Some(set("t", 0..2)));
+    play.on(MemberEvent::Acknowledged);
+    let beat = request(&play.wait());
+    assert!(play.on(MemberEvent::Acknowledged).is_empty(), "a heartbeat is on its way");
+    let acknowledges = request(&play.answer(&beat, 1, None));
+    assert_eq!(
+        (acknowledges.owned.clone(), play.member.state()),
+        (Some(set("t", 0..2)), Membership::Acknowledging)
+    );
+    play.answer(&acknowledges, 2, None);
+    assert_eq!(play.member.state(), Membership::Stable);
+}
+
+#[test]
+fn a_member_that_comes_back_has_its_whole_time_to_poll() {
+    let mut play =
+        Play::joined(MemberOptions { max_poll_interval_ms: 4_000, ..options() }, Partitions::new());
+    let leave = play.sends(MemberEvent::Leave);
+    play.answer(&leave, LEAVE_EPOCH, None);
+    play.now.instant += 100_000;
+    play.sends(MemberEvent::Join);
+    assert!(play.on(MemberEvent::Tick).is_empty());
+    assert_eq!(play.member.state(), Membership::Joining);
+}
+
+#[test]
+fn an_instance_id_that_is_still_held_is_told_once_and_asked_for_until_its_holder_must_be_dead() {
+    let mut play = Play::new(MemberOptions { instance: Some("i".into()), ..options() });
+    let mut join = play.sends(MemberEvent::Join);
+    let (mut told, mut fatal) = (0, 0);
+    while fatal == 0 {
+        for output in play.refuse(&join, Code::UnreleasedInstanceId) {
+            told += usize::from(matches!(output, MemberOutput::Failed(_)));
+            fatal += usize::from(matches!(output, MemberOutput::Fatal(_)));
+        }
+        if fatal == 0 {
+            join = request(&play.wait());
+        }
+    }
+    assert_eq!(told, 1);
+    assert!((34_000..40_000).contains(&play.now.instant), "{}", play.now.instant);
+}
