@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use headwater::base::{Code, Error, Now, TopicConfig};
 use headwater::client::consumer::Reset;
-use headwater::log::batch::records;
+use headwater::log::batch::{Compression, records};
 use headwater::node::{Acks, Answer, Call, Command, Input, LockId, Message, Node, Output, PageEvent};
 use support::{FrameWriter, Table};
 
@@ -96,7 +96,13 @@ impl Origin {
 
     fn send(&mut self, node: usize, topic: &str, value: &str) -> i64 {
         let frames = FrameWriter::default().frame(-1, 5, None, Some(value.as_bytes())).0;
-        let call = Call::Send { topic: topic.into(), frames, acks: Acks::Leader, create: true };
+        let call = Call::Send {
+            topic: topic.into(),
+            frames,
+            acks: Acks::Leader,
+            create: true,
+            compression: Compression::None,
+        };
         match self.ask(node, call) {
             Ok(Answer::Sent(sent)) => sent[0].base,
             other => panic!("{:?}", other.err()),
@@ -258,7 +264,13 @@ fn a_topic_deleted_behind_a_node_refuses_one_send_and_takes_the_next() {
     origin.send(two, "chat", "a");
     origin.ask(one, Call::DeleteTopic("chat".into())).unwrap();
     let frames = FrameWriter::default().frame(-1, 5, None, Some(b"b")).0;
-    let send = Call::Send { topic: "chat".into(), frames, acks: Acks::All, create: true };
+    let send = Call::Send {
+        topic: "chat".into(),
+        frames,
+        acks: Acks::All,
+        create: true,
+        compression: Compression::None,
+    };
     assert_eq!(origin.ask(two, send).unwrap_err().code(), Code::UnknownTopicOrPartition);
     assert_eq!(origin.send(two, "chat", "c"), 0);
 }

@@ -6,6 +6,7 @@ use crate::client::consumer::{Records, Reset};
 use crate::client::forwarder::{Delivery, WireBatch};
 use crate::client::producer::{CallId, Sent};
 use crate::log::TopicRow;
+use crate::log::batch::Compression;
 use crate::log::ops::{Bounds, Damaged};
 
 /// What can happen to a node.
@@ -176,6 +177,8 @@ pub enum Call {
     },
     /// Append records.
     Send {
+        /// How they are to be compressed where they are stored.
+        compression: Compression,
         /// The topic.
         topic: String,
         /// The records; see [`crate::client::producer::Frame`].

@@ -140,8 +140,8 @@ impl Node {
 
     fn call(&mut self, call: CallId, what: Call) {
         match what {
-            Call::Send { topic, frames, acks, create } => {
-                self.want(&topic, Want::Send(PendingSend { call, frames, acks, create }));
+            Call::Send { topic, frames, acks, create, compression } => {
+                self.want(&topic, Want::Send(PendingSend { call, frames, acks, create, compression }));
             }
             Call::DescribeTopic { name, create } => self.want(&name, Want::Describe { call, create }),
             Call::Flush => self.flushes.push(call),

@@ -23,6 +23,7 @@ impl Node {
             Acks::None | Acks::Leader => Durability::Relaxed,
             Acks::All => Durability::Strict,
         };
+        self.producer.compress(send.compression);
         if let Err(error) = self.producer.send(self.now, send.call, &row, &send.frames, durability) {
             self.done(send.call, Err(error));
         }

@@ -1,6 +1,7 @@
 use super::{Acks, ConsumerId, ForwarderId};
 use crate::base::TopicConfig;
 use crate::client::producer::CallId;
+use crate::log::batch::Compression;
 
 /// Who wants to know a topic, and what for.
 pub(super) enum Want {
@@ -40,4 +41,5 @@ pub(super) struct PendingSend {
     pub(super) frames: Vec<u8>,
     pub(super) acks: Acks,
     pub(super) create: bool,
+    pub(super) compression: Compression,
 }

@@ -1,5 +1,6 @@
 //! F5, the platform: ports, the loop that drives a node, and the backends behind the ports.
 
+pub mod compressing;
 pub mod driver;
 #[cfg(feature = "collector")]
 pub mod host;

@@ -14,6 +14,8 @@ mod node;
 #[cfg(feature = "page")]
 mod page;
 mod panic;
+#[cfg(feature = "page")]
+mod recoding;
 mod records;
 #[cfg(feature = "page")]
 mod sink;

@@ -14,7 +14,9 @@ use super::transaction;
 use crate::base::{Error, TopicConfig};
 use crate::client::producer::Sent;
 use crate::log::TopicRow;
+use crate::log::batch::Compression;
 use crate::node::{Acks, Answer, Call, ForwardOptions, ForwarderId, PageEvent};
+use crate::platform::compressing::Compressing;
 use crate::platform::driver::Driver;
 use crate::platform::web;
 
@@ -41,8 +43,8 @@ impl Node {
         });
         let parts = web::open(&name, memory, events).await;
         let parts = parts.map_err(|failure| error::to_js(&failure))?;
-        let page =
-            Page { storage: parts.storage, bus: parts.bus, clock: parts.clock, locks: parts.locks, host };
+        let storage = Compressing { inner: parts.storage, codec: Rc::clone(&host) };
+        let page = Page { storage, bus: parts.bus, clock: parts.clock, locks: parts.locks, host };
         let driver = Driver::start(page, web::seed());
         driver.complete(flag(&options, "complete"));
         let weak = Rc::downgrade(&driver);
@@ -57,14 +59,14 @@ impl Node {
 
     /// `indexeddb`, or `memory` where there is no IndexedDB or where it was asked for.
     pub fn storage(&self) -> String {
-        self.driver.platform().storage.name().to_string()
+        self.driver.platform().storage.inner.name().to_string()
     }
 
     /// Stops the node. What has not been acknowledged may be lost: flush first.
     pub fn close(&self) {
         self.driver.close();
         self.driver.platform().bus.close();
-        self.driver.platform().storage.close();
+        self.driver.platform().storage.inner.close();
     }
 
     /// What is loaded late is there now.
@@ -183,13 +185,22 @@ impl Node {
     /// Appends framed records of several calls; `ends` says where the frames of each call end. Answers one entry a
     /// call, in order: its error, or its places, five numbers for each stored batch that its records went into:
     /// partition, base offset, count, log start offset, and when the log appended it, or -1.
-    pub fn send(&self, topic: String, frames: &[u8], ends: &[u32], acks: i32, create: bool) -> Promise {
+    pub fn send(
+        &self,
+        topic: String,
+        frames: &[u8],
+        ends: &[u32],
+        acks: i32,
+        create: bool,
+        compression: i32,
+    ) -> Promise {
+        let (acks, compression) = (Acks::from_number(acks), Compression::from_number(compression));
         let mut start = 0;
         let calls = ends.iter().map(|end| {
             let end = *end as usize;
             let frames = frames.get(start..end).unwrap_or_default().to_vec();
             start = end;
-            Call::Send { topic: topic.clone(), frames, acks: Acks::from_number(acks), create }
+            Call::Send { topic: topic.clone(), frames, acks, create, compression }
         });
         let asked = self.driver.calls(calls.collect());
         wasm_bindgen_futures::future_to_promise(async move {

@@ -10,6 +10,7 @@ use super::{error, sink};
 use crate::base::{Code, Error};
 use crate::client::forwarder::{Delivery, WireBatch};
 use crate::node::{Answer, Call, Event, ForwarderId};
+use crate::platform::compressing::Compressing;
 use crate::platform::driver::{Driver, Platform};
 use crate::platform::web::{self, PageBus, PageClock, PageLocks, PageStorage};
 
@@ -18,7 +19,7 @@ pub(super) type PageDriver = Driver<Page>;
 
 /// A window or a worker, or any other place that JavaScript runs in.
 pub(super) struct Page {
-    pub(super) storage: PageStorage,
+    pub(super) storage: Compressing<PageStorage, Rc<Host>>,
     pub(super) bus: PageBus,
     pub(super) clock: PageClock,
     pub(super) locks: PageLocks,
@@ -26,12 +27,12 @@ pub(super) struct Page {
 }
 
 impl Platform for Page {
-    type Storage = PageStorage;
+    type Storage = Compressing<PageStorage, Rc<Host>>;
     type Bus = PageBus;
     type Clock = PageClock;
     type Locks = PageLocks;
 
-    fn storage(&self) -> &PageStorage {
+    fn storage(&self) -> &Self::Storage {
         &self.storage
     }
 

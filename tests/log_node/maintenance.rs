@@ -1,6 +1,7 @@
 //! Maintenance: one node, in slices, while nobody uses the page.
 
 use headwater::base::TopicConfig;
+use headwater::log::batch::Compression;
 use headwater::log::ops::{AlterConfigs, DescribeTopic, ListBounds};
 use headwater::log::{Store, TopicRow};
 use headwater::node::{Acks, Answer, Call, Event, Input, PageEvent};
@@ -23,7 +24,13 @@ fn configured(origin: &mut Origin, topic: &str, entries: &[(&str, &str)]) {
 fn keyed(origin: &mut Origin, node: usize, key: &str, value: &str) {
     let frames =
         FrameWriter::default().frame(0, origin.now.timestamp, Some(key.as_bytes()), Some(value.as_bytes())).0;
-    let call = Call::Send { topic: "state".into(), frames, acks: Acks::Leader, create: true };
+    let call = Call::Send {
+        topic: "state".into(),
+        frames,
+        acks: Acks::Leader,
+        create: true,
+        compression: Compression::None,
+    };
     assert!(matches!(origin.ask(node, call), Ok(Answer::Sent(_))));
 }
 

@@ -3,6 +3,7 @@
 use headwater::base::{Code, Error, ErrorKind, TopicConfig, TopicPartition};
 use headwater::client::forwarder::DeliveryRow;
 use headwater::group::{CommitOffsets, CommittedOffset, OffsetCommit};
+use headwater::log::batch::Compression;
 use headwater::log::ops::{AlterConfigs, ClaimSink, DescribeTopic, ListBounds};
 use headwater::log::{Store, partition_key};
 use headwater::node::{Acks, AnyOp, AnyReply, Call, Event, Input};
@@ -40,7 +41,13 @@ fn send(origin: &mut Origin, node: usize, topic: &str, bytes: usize) -> Result<(
     origin.now.timestamp += 1;
     let value = vec![b'x'; bytes];
     let frames = FrameWriter::default().frame(0, origin.now.timestamp, None, Some(&value)).0;
-    let call = Call::Send { topic: topic.into(), frames, acks: Acks::Leader, create: true };
+    let call = Call::Send {
+        topic: topic.into(),
+        frames,
+        acks: Acks::Leader,
+        create: true,
+        compression: Compression::None,
+    };
     origin.ask(node, call).map(|_| ())
 }
 
@@ -227,7 +234,13 @@ fn a_page_that_has_loaded_only_its_core_loads_the_rest_to_make_room() {
         consumed(&mut origin, "all", "events", 9);
         origin.handle(one, Input::Complete(false));
         let frames = FrameWriter::default().frame(0, 1, None, Some(&[b'x'; 4_000])).0;
-        let call = Call::Send { topic: "events".into(), frames, acks: Acks::Leader, create: true };
+        let call = Call::Send {
+            topic: "events".into(),
+            frames,
+            acks: Acks::Leader,
+            create: true,
+            compression: Compression::None,
+        };
         let call = origin.call(one, call);
         assert!(origin.answer(one, call).is_none(), "it waits");
         assert!(matches!(origin.events.pop(), Some(Event::Incomplete)));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use headwater::base::{Code, Error, TopicConfig, TopicPartition};
 use headwater::client::producer::{CallId, Sent};
+use headwater::log::batch::Compression;
 use headwater::log::{Store, TopicRow};
 use headwater::node::{Acks, Answer, Call, Event, ForwardOptions, Input};
 
@@ -146,7 +147,13 @@ impl World {
             records.push(name);
         }
         let acks = if strict { Acks::All } else { Acks::Leader };
-        let call = Call::Send { topic: topic.into(), frames: frames.0, acks, create: true };
+        let call = Call::Send {
+            topic: topic.into(),
+            frames: frames.0,
+            acks,
+            create: true,
+            compression: Compression::None,
+        };
         self.call(page, call, Asked::Send { topic, records, strict });
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use headwater::base::{Code, Error, Now};
 use headwater::log::Op;
-use headwater::log::batch::records;
+use headwater::log::batch::{Compression, records};
 use headwater::log::ops::Fetch;
 use headwater::node::{Acks, Answer, AnyOp, AnyReply, Call, Event, Input, LockId, Message, Node, Output};
 
@@ -137,7 +137,13 @@ impl Origin {
     /// Sends one record without a key; answers its offset.
     pub fn send(&mut self, node: usize, topic: &str, value: &str) -> Result<i64, Error> {
         let frames = FrameWriter::default().frame(0, self.now.timestamp, None, Some(value.as_bytes())).0;
-        let call = Call::Send { topic: topic.into(), frames, acks: Acks::Leader, create: true };
+        let call = Call::Send {
+            topic: topic.into(),
+            frames,
+            acks: Acks::Leader,
+            create: true,
+            compression: Compression::None,
+        };
         match self.ask(node, call)? {
             Answer::Sent(sent) => Ok(sent[0].base),
             _ => panic!("a send is answered with its places"),

@@ -28,7 +28,7 @@ export interface SendOptions {
   acks?: number
   /** Accepted and ignored: there is no network to wait for. */
   timeout?: number
-  /** One of `CompressionTypes`. Default `None`. */
+  /** How the records are stored, if that makes them smaller: one of `CompressionTypes`. Default `None`. */
   compression?: number
   /**
    * Stops the wait, which then rejects with the signal's reason. A signal that is aborted already stops the send; one

@@ -2,6 +2,7 @@ import type { Node } from '../generated/page-bindings.js'
 import { instance } from '../native/instance.ts'
 import type { ConsumerOptions, Delivery, Host, NodeEvent, OpenOptions, WireBatch } from '../native/types.ts'
 import type { Assigners, AssignmentSpec } from './assigners.ts'
+import { codecOf } from './compression.ts'
 import { fromNative, KafkaJSError } from './errors.ts'
 import { legacy } from './legacy.ts'
 import { watchPage } from './page.ts'
@@ -140,6 +141,15 @@ export class NodeHandle implements Host {
     if (found === undefined)
       throw new Error(`no consumer of ${groupId} in this page has the assigner ${name}`)
     return found[1].assign(name, spec)
+  }
+
+  /** For the wasm: compresses what is to be stored, or decompresses what was. */
+  async recode(compression: number, bytes: Uint8Array, compress: boolean): Promise<Uint8Array> {
+    const codec = codecOf(compression)
+    if (codec === undefined) return bytes
+    const recoded = await (compress ? codec.compress({ buffer: bytes }) : codec.decompress(bytes))
+    // A codec of another realm may answer bytes of its own.
+    return new Uint8Array(recoded)
   }
 
   private async complete(): Promise<RunningNode> {

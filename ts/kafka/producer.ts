@@ -1,6 +1,7 @@
+import type { Node } from '../generated/page-bindings.js'
 import type { ProducerIdentity } from '../native/types.ts'
 import { Client } from './client.ts'
-import { codecOf } from './compression.ts'
+import { CompressionTypes, codecOf } from './compression.ts'
 import { fromNative, KafkaJSError, KafkaJSNonRetriableError } from './errors.ts'
 import { Interceptors, type ProducerInterceptor } from './interceptors.ts'
 import {
@@ -138,14 +139,14 @@ export class Producer extends Client {
 
   /** Appends messages to several topics. Entries of one topic are one append, in order. */
   async sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]> {
-    const { topicMessages = [], acks = ALL, signal } = batch
+    const { topicMessages = [], acks = ALL, compression = 0, signal } = batch
     if (this.config.idempotent === true) this.checkAcks(acks)
     for (const { topic, messages } of topicMessages) validateMessages(topic, messages)
-    codecOf(batch.compression)
+    codecOf(compression)
     this.connected()
     const send = async ([topic, given]: [string, Message[]]) => {
       const messages = this.interceptors?.sending(topic, given) ?? given
-      const appended = this.appended(topic, messages, acks)
+      const appended = this.appended(topic, messages, acks, compression)
       if (acks !== NONE) return appended
       this.unacknowledged(topic, appended)
       return []
@@ -213,17 +214,23 @@ export class Producer extends Client {
   }
 
   /** @internal Appends messages to one topic; answers where they went, batch by batch. */
-  async append(topic: string, messages: Message[], acks: number): Promise<Place[]> {
+  async append(topic: string, messages: Message[], acks: number, compression = 0): Promise<Place[]> {
     if (messages.length === 0) return []
     const { sender } = this.connected()
-    const choice = this.choice(topic, this.partitioner)
+    // Who compresses comes with the late part of the wasm.
+    const choice = this.choice(topic, this.partitioner, compression !== CompressionTypes.None)
     const choose = choice instanceof Promise ? await choice : choice
-    return sender.send(topic, acks, this.create, (frames) => frame(frames, messages, choose))
+    return sender.send(topic, acks, this.create, (frames) => frame(frames, messages, choose), compression)
   }
 
-  private async appended(topic: string, messages: Message[], acks: number): Promise<RecordMetadata[]> {
+  private async appended(
+    topic: string,
+    messages: Message[],
+    acks: number,
+    compression: number,
+  ): Promise<RecordMetadata[]> {
     try {
-      const metadata = describe(topic, await this.append(topic, messages, acks))
+      const metadata = describe(topic, await this.append(topic, messages, acks, compression))
       this.interceptors?.acknowledged(topic, metadata)
       return metadata
     } catch (error) {
@@ -265,12 +272,20 @@ export class Producer extends Client {
   }
 
   /** What chooses a message's partition; -1 leaves it to the log. */
-  private choice(topic: string, partitioner: Partitioner | undefined): Choice | Promise<Choice> {
-    if (partitioner === undefined) return ({ partition }) => partition ?? -1
-    const choice = this.connected().callCore(async (node) => {
-      const metadata = partitionMetadata(await node.partitions(topic, this.create))
-      return (message: Message) => partitioner({ topic, partitionMetadata: metadata, message })
-    })
+  private choice(
+    topic: string,
+    partitioner: Partitioner | undefined,
+    late = false,
+  ): Choice | Promise<Choice> {
+    const byLog: Choice = ({ partition }) => partition ?? -1
+    if (partitioner === undefined && !late) return byLog
+    const node = this.connected()
+    const choose = async (open: Node): Promise<Choice> => {
+      if (partitioner === undefined) return byLog
+      const metadata = partitionMetadata(await open.partitions(topic, this.create))
+      return (message) => partitioner({ topic, partitionMetadata: metadata, message })
+    }
+    const choice = late ? node.call(choose) : node.callCore(choose)
     this.choosing.add(choice)
     const chosen = () => this.choosing.delete(choice)
     choice.then(chosen, chosen)

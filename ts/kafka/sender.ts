@@ -25,6 +25,7 @@ interface Parcel {
   topic: string
   acks: number
   create: boolean
+  compression: number
   sends: { write: Write; resolve: (places: Place[]) => void; reject: (error: unknown) => void }[]
 }
 
@@ -39,19 +40,23 @@ export class Sender {
   constructor(private readonly node: Caller) {}
 
   /** Sends what `write` writes, after the task that runs now. */
-  send(topic: string, acks: number, create: boolean, write: Write): Promise<Place[]> {
+  send(topic: string, acks: number, create: boolean, write: Write, compression = 0): Promise<Place[]> {
     return new Promise((resolve, reject) => {
-      this.parcel(topic, acks, create).sends.push({ write, resolve, reject })
+      this.parcel(topic, acks, create, compression).sends.push({ write, resolve, reject })
     })
   }
 
-  private parcel(topic: string, acks: number, create: boolean): Parcel {
+  private parcel(topic: string, acks: number, create: boolean, compression: number): Parcel {
     const open = this.parcels.find(
-      (each) => each.topic === topic && each.acks === acks && each.create === create,
+      (each) =>
+        each.topic === topic &&
+        each.acks === acks &&
+        each.create === create &&
+        each.compression === compression,
     )
     if (open !== undefined) return open
     if (this.parcels.length === 0) queueMicrotask(() => this.handOver())
-    const parcel: Parcel = { topic, acks, create, sends: [] }
+    const parcel: Parcel = { topic, acks, create, compression, sends: [] }
     this.parcels.push(parcel)
     return parcel
   }
@@ -64,7 +69,7 @@ export class Sender {
   }
 
   /** Never rejects. */
-  private async call({ topic, acks, create, sends }: Parcel): Promise<void> {
+  private async call({ topic, acks, create, compression, sends }: Parcel): Promise<void> {
     try {
       const framed: typeof sends = []
       const answers = await this.node.callCore((node) => {
@@ -81,7 +86,8 @@ export class Sender {
           }
         }
         const bytes = this.frames.take()
-        return node.send(topic, bytes, ends.subarray(0, framed.length), acks, create) as Promise<unknown[]>
+        const bounds = ends.subarray(0, framed.length)
+        return node.send(topic, bytes, bounds, acks, create, compression) as Promise<unknown[]>
       })
       for (const [index, { resolve, reject }] of framed.entries()) {
         const answer = answers[index]

@@ -97,6 +97,8 @@ export interface NodeEvent {
 export interface Host {
   event(event: NodeEvent): void
   deliver(forwarder: number, batches: WireBatch[], keepalive: boolean): Promise<Delivery>
+  /** Compresses bytes, or undoes it. */
+  recode(compression: number, bytes: Uint8Array, compress: boolean): Promise<Uint8Array>
 }
 
 /** Records of one partition: a copy of their batches, and eight numbers a record that say what lies where. */

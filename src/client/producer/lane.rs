@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use super::{CallId, Frame};
 use crate::base::{Error, Offset, ProducerId, Sequence, Timestamp, TopicPartition};
 use crate::log::Durability;
-use crate::log::batch::{Attributes, BatchBuilder, BatchOptions, TimestampType};
+use crate::log::batch::{Attributes, BatchBuilder, BatchOptions, Compression, TimestampType};
 use crate::log::ops::{AppendEntry, Appended, Expected};
 
 /// What waits for one partition, and what is believed of its end.
@@ -20,6 +20,8 @@ pub struct Lane {
     in_flight: Option<Sealed>,
     /// What the last batch weighed: the next one probably weighs as much.
     last_size: usize,
+    /// How the records that come next are to be compressed.
+    pub(super) compression: Compression,
 }
 
 /// The part of a batch that belongs to one call.
@@ -56,6 +58,7 @@ struct About {
     durability: Durability,
     /// When it is appended, where that is what its records are to say; -1 where they have their own time.
     append_time: Timestamp,
+    compression: Compression,
     /// An attempt whose outcome is unknown may have put the batch at or after this offset.
     attempted_from: Option<Offset>,
 }
@@ -81,6 +84,7 @@ impl Lane {
             waiting: VecDeque::new(),
             in_flight: None,
             last_size: 0,
+            compression: Compression::None,
         }
     }
 
@@ -111,7 +115,8 @@ impl Lane {
         let append_time = append_time.unwrap_or(-1);
         let open = self.waiting.back().is_some_and(|batch| {
             let fits = batch.builder.size() + frame.bytes_max() <= Self::BATCH_BYTES;
-            (fits || batch.builder.is_empty()) && (batch.about.append_time < 0) == (append_time < 0)
+            let alike = batch.about.compression == self.compression;
+            (fits || batch.builder.is_empty()) && alike && (batch.about.append_time < 0) == (append_time < 0)
         });
         if !open {
             self.open_batch(append_time);
@@ -133,7 +138,10 @@ impl Lane {
         let stamped = append_time >= 0;
         let kind = if stamped { TimestampType::LogAppendTime } else { TimestampType::CreateTime };
         let options = BatchOptions {
-            attributes: Attributes(0).with_timestamp_type(kind),
+            attributes: Attributes(0)
+                .with_timestamp_type(kind)
+                .with_compression(self.compression)
+                .with_mark(self.compression != Compression::None),
             max_timestamp: stamped.then_some(append_time),
             producer_id: self.id,
             producer_epoch: self.epoch,
@@ -143,7 +151,8 @@ impl Lane {
         };
         let builder = BatchBuilder::with_capacity(options, self.last_size);
         let (shares, durability) = (Vec::new(), Durability::Relaxed);
-        let about = About { shares, durability, append_time, attempted_from: None };
+        let compression = self.compression;
+        let about = About { shares, durability, append_time, compression, attempted_from: None };
         self.waiting.push_back(Batch { builder, about });
     }
 

@@ -21,6 +21,7 @@ use crate::base::{
     partition_for_key,
 };
 use crate::client::backoff::Backoff;
+use crate::log::batch::Compression;
 use crate::log::ops::{Append, Appended, Bounds, Expected};
 use crate::log::{Durability, TopicRow, unknown_partition};
 
@@ -75,6 +76,7 @@ pub struct Producer {
     attempts: u32,
     outputs: VecDeque<Output>,
     unsynced: bool,
+    compression: Compression,
 }
 
 impl Producer {
@@ -97,6 +99,7 @@ impl Producer {
             attempts: 0,
             outputs: VecDeque::new(),
             unsynced: false,
+            compression: Compression::None,
         }
     }
 
@@ -110,6 +113,11 @@ impl Producer {
     /// True if [`Producer::learn`] was called for every partition of `topic`.
     pub fn knows(&self, topic: &TopicRow) -> bool {
         topic.topic_partitions().all(|tp| self.lanes.contains_key(&tp))
+    }
+
+    /// How the records of the calls that come are to be compressed on their way to storage.
+    pub fn compress(&mut self, compression: Compression) {
+        self.compression = compression;
     }
 
     /// Takes the records of one call. All of them are taken, or none.
@@ -132,8 +140,12 @@ impl Producer {
         }
         let mut lanes = core::mem::take(&mut self.lanes);
         let (mut batches_open, mut strayed) = (0, None);
+        let compression = self.compression;
         let placed = self.place(now, topic, frames, |tp, frame, append_time| match lanes.get_mut(&tp) {
-            Some(lane) => batches_open += usize::from(lane.push(call, frame, durability, append_time)),
+            Some(lane) => {
+                lane.compression = compression;
+                batches_open += usize::from(lane.push(call, frame, durability, append_time));
+            }
             None => strayed = Some(tp.partition),
         });
         self.lanes = lanes;

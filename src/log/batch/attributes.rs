@@ -34,6 +34,8 @@ impl Attributes {
     const TRANSACTIONAL: i16 = 1 << 4;
     const CONTROL: i16 = 1 << 5;
     const DELETE_HORIZON: i16 = 1 << 6;
+    /// Ours, and never stored.
+    const MARK: i16 = 1 << 14;
 
     /// How the records are compressed.
     ///
@@ -101,12 +103,33 @@ impl Attributes {
         self.with(Self::DELETE_HORIZON, horizon)
     }
 
+    /// True where the records are to be compressed before they are stored, and are not yet.
+    pub fn is_marked(self) -> bool {
+        self.0 & Self::MARK != 0
+    }
+
+    /// The same marks, to be compressed or not.
+    pub fn with_mark(self, marked: bool) -> Self {
+        self.with(Self::MARK, marked)
+    }
+
     fn with(self, bit: i16, set: bool) -> Self {
         Self(if set { self.0 | bit } else { self.0 & !bit })
     }
 }
 
 impl Compression {
+    /// The compression of this number, none where there is none.
+    pub fn from_number(number: i32) -> Self {
+        match number {
+            1 => Self::Gzip,
+            2 => Self::Snappy,
+            3 => Self::Lz4,
+            4 => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+
     /// Kafka's name.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-use super::attributes::Compression;
+use super::attributes::{Attributes, Compression};
 use super::header::{BatchHeader, check, seal};
 use crate::base::{Code, Error};
 
@@ -71,12 +71,40 @@ fn recoded(
 ) -> Result<Vec<u8>, Error> {
     // A new CRC would hide that the old one did not match.
     let header = check(batch)?;
-    let (fields, records) = batch[..header.size()].split_at(BatchHeader::SIZE);
-    let records = recode(header.attributes.compression()?, records)?;
-    let mut bytes = fields.to_vec();
-    let attributes = header.attributes.with_compression(to);
+    let records = recode(header.attributes.compression()?, &batch[BatchHeader::SIZE..header.size()])?;
+    Ok(assembled(batch, header.attributes.with_compression(to), &records))
+}
+
+/// True for a batch that is to be compressed before it is stored: its attributes name how, its records are not yet.
+pub fn is_marked(batch: &[u8]) -> bool {
+    BatchHeader::read(batch).is_ok_and(|header| header.attributes.is_marked())
+}
+
+/// How a batch is compressed, or is to be, and its records.
+///
+/// # Errors
+/// [`Code::CorruptMessage`] for what is no whole batch.
+pub fn packable(batch: &[u8]) -> Result<(Compression, &[u8]), Error> {
+    let header = BatchHeader::read(batch)?;
+    let records = batch.get(BatchHeader::SIZE..header.size());
+    let records = records.ok_or_else(|| Error::new(Code::CorruptMessage, "a record batch was cut off"))?;
+    Ok((header.attributes.compression()?, records))
+}
+
+/// The batch with other records and another compression, and no mark.
+///
+/// # Errors
+/// [`Code::CorruptMessage`] for a batch whose CRC does not match: a new one would hide that.
+pub fn repacked(batch: &[u8], compression: Compression, records: &[u8]) -> Result<Vec<u8>, Error> {
+    let header = check(batch)?;
+    let attributes = header.attributes.with_compression(compression).with_mark(false);
+    Ok(assembled(batch, attributes, records))
+}
+
+fn assembled(batch: &[u8], attributes: Attributes, records: &[u8]) -> Vec<u8> {
+    let mut bytes = batch[..BatchHeader::SIZE].to_vec();
     bytes[BatchHeader::CRC_FROM..BatchHeader::CRC_FROM + 2].copy_from_slice(&attributes.0.to_be_bytes());
-    bytes.extend_from_slice(&records);
+    bytes.extend_from_slice(records);
     seal(&mut bytes);
-    Ok(bytes)
+    bytes
 }

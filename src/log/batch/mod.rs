@@ -8,6 +8,6 @@ mod record;
 
 pub use attributes::{Attributes, Compression, TimestampType};
 pub use builder::{BatchBuilder, BatchOptions};
-pub use codec::{Codec, NoCodec, compressed, decompressed};
+pub use codec::{Codec, NoCodec, compressed, decompressed, is_marked, packable, repacked};
 pub use header::{BatchHeader, Batches, check, set_base_offset};
-pub use record::{Headers, Record, Records, records};
+pub use record::{Headers, Record, Records, records, uncompressed};

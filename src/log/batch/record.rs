@@ -73,16 +73,25 @@ pub struct Records<'a> {
     reader: Reader<'a>,
 }
 
+/// Refuses a compressed batch.
+///
+/// # Errors
+/// [`Code::UnsupportedCompressionType`].
+pub fn uncompressed(header: &BatchHeader) -> Result<(), Error> {
+    if header.attributes.compression()? == Compression::None {
+        return Ok(());
+    }
+    let message = "the batch is compressed: decompress it before its records are read";
+    Err(Error::new(Code::UnsupportedCompressionType, message))
+}
+
 /// The records of a whole batch that is not compressed. The CRC is not looked at.
 ///
 /// # Errors
 /// [`Code::UnsupportedCompressionType`] for a compressed batch, [`Code::CorruptMessage`] for what is no batch.
 pub fn records(batch: &[u8]) -> Result<Records<'_>, Error> {
     let header = BatchHeader::read(batch)?;
-    if header.attributes.compression()? != Compression::None {
-        let message = "the batch is compressed: decompress it before its records are read";
-        return Err(Error::new(Code::UnsupportedCompressionType, message));
-    }
+    uncompressed(&header)?;
     let bytes =
         batch.get(BatchHeader::SIZE..header.size()).ok_or_else(|| corrupt("a record batch was cut off"))?;
     let appended = header.attributes.timestamp_type() == TimestampType::LogAppendTime;

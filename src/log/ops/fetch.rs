@@ -1,4 +1,5 @@
 use crate::base::{Error, Offset, TopicPartition};
+use crate::log::batch;
 use crate::log::rows;
 use crate::log::{Applied, Op, Plan, Rows, Scan, Store, batch_key, batch_range, partition_key};
 
@@ -55,7 +56,10 @@ impl Op for Fetch {
             for (key, bytes) in rows.all(2).iter().chain(rows.all(3)) {
                 match rows::sound(key, bytes) {
                     Ok(header) if header.last_offset() < self.offset => {}
-                    Ok(_) => batches.push(bytes.clone()),
+                    Ok(header) => {
+                        batch::uncompressed(&header)?;
+                        batches.push(bytes.clone());
+                    }
                     // What lies before it is good; the next fetch begins at it, and says so.
                     Err(_) if !batches.is_empty() => break,
                     Err(error) => return Err(error),

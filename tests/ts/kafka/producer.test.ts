@@ -65,7 +65,7 @@ describe('send', () => {
       work,
     ) {
       return callCore.call(this, (node: Node) => {
-        const send = (topic: string, ...rest: [Uint8Array, Uint32Array, number, boolean]) => {
+        const send = (topic: string, ...rest: [Uint8Array, Uint32Array, number, boolean, number]) => {
           calls.push(topic)
           return node.send(topic, ...rest)
         }
