@@ -77,6 +77,10 @@ pub(super) fn key_range(from: &Key, to: &Key) -> Result<Option<KeyRange>, Error>
     if from >= to {
         return Ok(None);
     }
+    // No bytes are a key by the specification, and none to some implementations of it that are used in Node.js.
+    if from.is_empty() {
+        return KeyRange::upper_bound(&bytes(to), Some(true)).map(Some);
+    }
     KeyRange::bound(&bytes(from), &bytes(to), Some(false), Some(true)).map(Some)
 }
 
