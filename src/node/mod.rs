@@ -46,6 +46,9 @@ pub type ConsumerId = u32;
 /// Names a forwarder of this node.
 pub type ForwarderId = u32;
 
+/// So long a node may do with its core alone.
+const COMPLETE_MS: u64 = 60_000;
+
 /// One tab or worker of a log.
 pub struct Node {
     now: Now,
@@ -62,6 +65,8 @@ pub struct Node {
     maintenance: Maintenance,
     /// False while what is loaded late is not there.
     complete: bool,
+    /// When to ask for it although nothing needs it.
+    complete_at: Option<Instant>,
     /// Transactions that wait for it.
     held: Vec<(Pending, Rc<AnyOp>, Error)>,
     reliefs: Reliefs,
@@ -104,6 +109,7 @@ impl Node {
             reliefs: Reliefs::default(),
             random,
             complete: true,
+            complete_at: None,
             held: Vec::new(),
         }
     }
@@ -134,7 +140,7 @@ impl Node {
 
     /// When [`Input::Tick`] is needed next.
     pub fn deadline(&self) -> Option<Instant> {
-        let late = if self.complete { self.late_deadline() } else { None };
+        let late = if self.complete { self.late_deadline() } else { self.complete_at };
         [self.producer.deadline(), late].into_iter().flatten().min()
     }
 
@@ -153,6 +159,8 @@ impl Node {
         self.producer.tick(self.now);
         if self.complete {
             self.late_tick();
+        } else if self.complete_at.take_if(|at| *at <= self.now.instant).is_some() {
+            self.event(Event::Incomplete);
         }
     }
 
@@ -208,9 +216,11 @@ impl Node {
         }
     }
 
-    /// What is loaded late is there, or cannot be loaded.
+    /// What is loaded late is there, or cannot be loaded. A page that only appends needs it some time all the same: the
+    /// log has to be looked after.
     fn completed(&mut self, complete: bool) {
         self.complete = complete;
+        self.complete_at = if complete { None } else { Some(self.now.instant + COMPLETE_MS) };
         for (pending, op, error) in core::mem::take(&mut self.held) {
             if complete {
                 self.late_mend(pending, op, error);

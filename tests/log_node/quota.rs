@@ -255,3 +255,28 @@ fn a_page_that_has_loaded_only_its_core_loads_the_rest_to_make_room() {
         );
     }
 }
+
+#[test]
+fn a_page_that_only_appends_loads_the_rest_some_time_since_the_log_has_to_be_looked_after() {
+    let mut origin = origin();
+    let one = origin.node();
+    let asked = |origin: &mut Origin| {
+        let asked = origin.events.iter().filter(|event| matches!(event, Event::Incomplete)).count();
+        origin.events.clear();
+        asked
+    };
+    origin.handle(one, Input::Complete(false));
+    origin.handle(one, Input::Tick);
+    assert_eq!(asked(&mut origin), 0, "not while the page is still loading");
+    // It cannot be loaded at first, so it is asked for again.
+    for _ in 0..2 {
+        let due = origin.nodes[one].deadline().unwrap();
+        assert!(due > origin.now.instant);
+        origin.now.instant = due;
+        origin.handle(one, Input::Tick);
+        assert_eq!(asked(&mut origin), 1);
+        origin.handle(one, Input::Complete(false));
+    }
+    origin.handle(one, Input::Complete(true));
+    assert!(origin.nodes[one].deadline().is_some(), "maintenance has its time");
+}

@@ -18,7 +18,7 @@ pub type Fault = fn(&AnyOp, &mut Table) -> Option<Result<AnyReply, Error>>;
 pub struct Origin {
     pub now: Now,
     pub table: Table,
-    nodes: Vec<Node>,
+    pub nodes: Vec<Node>,
     answers: Vec<BTreeMap<u64, Result<Answer, Error>>>,
     /// Who holds or waits for each lock, the holder first.
     locks: BTreeMap<String, VecDeque<(usize, LockId)>>,
