@@ -13,7 +13,7 @@ use headwater::group::{
 };
 
 use crate::files::{read, run};
-use crate::groups::{Named, partitions, topic_id};
+use crate::groups::{Named, Names};
 use crate::scenario::{Answer, Case, Config, File, Fired, Group, Heartbeat, StepOp, find, shown};
 use crate::support::Table;
 
@@ -60,11 +60,31 @@ struct World<'a> {
     kafka: BTreeMap<String, (Partitions, Partitions)>,
 }
 
-struct Topics(BTreeMap<String, i32>);
+/// The topics that there are, and the ids of all that there were.
+struct Topics {
+    counts: BTreeMap<String, i32>,
+    names: Names,
+}
 
 impl Metadata for Topics {
     fn topic(&self, name: &str) -> Option<(TopicId, i32)> {
-        self.0.get(name).map(|partitions| (topic_id(name), *partitions))
+        self.counts.get(name).map(|partitions| (self.names.id(name), *partitions))
+    }
+}
+
+impl Topics {
+    fn change(&mut self, name: &str, count: Option<i32>) {
+        match count {
+            Some(count) => {
+                if self.counts.insert(name.to_owned(), count).is_none() {
+                    self.names.create(name);
+                }
+            }
+            None => {
+                self.counts.remove(name);
+                self.names.delete(name);
+            }
+        }
     }
 }
 
@@ -90,7 +110,7 @@ impl<'a> World<'a> {
             config: &case.config,
             mock: case.mock_assignor,
             now: Now::default(),
-            topics: Topics(case.config.topics.clone()),
+            topics: Topics { counts: case.config.topics.clone(), names: Names::default() },
             table: Table::default(),
             groups: BTreeMap::new(),
             epochs: BTreeMap::new(),
@@ -100,7 +120,7 @@ impl<'a> World<'a> {
             kafka: BTreeMap::new(),
         };
         for (id, group) in &case.initial_groups {
-            let state = Rc::new(group.state());
+            let state = Rc::new(group.state(&world.topics.names));
             world.claim(id);
             world.groups.insert(id.clone(), Coordinator::new(id.clone(), state, world.config(id), 1));
             world.store(id);
@@ -144,10 +164,7 @@ impl<'a> World<'a> {
             StepOp::AdvanceTime { ms, fired } => self.advance(*ms, fired),
             StepOp::MetadataChange { changes } => {
                 for change in changes {
-                    match change.partitions {
-                        Some(count) => self.topics.0.insert(change.topic.clone(), count),
-                        None => self.topics.0.remove(&change.topic),
-                    };
+                    self.topics.change(&change.topic, change.partitions);
                     self.groups.values_mut().for_each(|group| group.metadata_changed(&change.topic));
                 }
             }
@@ -194,7 +211,7 @@ impl<'a> World<'a> {
     }
 
     fn heartbeat(&mut self, step: &Heartbeat) {
-        let mut request = match step.request.product() {
+        let mut request = match step.request.product(&self.topics.names) {
             Ok(request) => request,
             Err(error) => return assert_eq!(step.error.as_deref(), Some(error.code().name())),
         };
@@ -218,7 +235,7 @@ impl<'a> World<'a> {
             self.named = Some(answer.member.clone());
         }
         let answer = response.as_ref().map(|answer| self.show(answer));
-        let expected = step.response.as_ref().map(|response| response.shown(self.exact));
+        let expected = step.response.as_ref().map(|response| response.shown(&self.topics.names, self.exact));
         assert_eq!(answer, expected, "the answer");
         let (mut kinds, mut expected) = (records.iter().map(kind).collect::<Vec<_>>(), step.records.clone());
         if !self.exact {
@@ -268,7 +285,8 @@ impl<'a> World<'a> {
         let asked = matches!(outcome, Outcome::Assign(_));
         assert_eq!(asked, returned.is_some(), "whether the assignor was asked");
         let Some(returned) = returned else { return Ok(outcome) };
-        mock.answer = Some(returned.iter().map(|(id, share)| (id.clone(), partitions(share))).collect());
+        mock.answer =
+            Some(returned.iter().map(|(id, share)| (id.clone(), topics.names.partitions(share))).collect());
         group.heartbeat(now, request, topics, &mock)
     }
 
@@ -337,7 +355,7 @@ impl<'a> World<'a> {
         for (id, member) in row.state.members.iter() {
             let name = self.id(id);
             let wanted = &expected.members[name];
-            let expected = wanted.product(member);
+            let expected = wanted.product(&self.topics.names, member);
             assert_eq!(self.shown(member), self.shown(&expected), "member {name}");
             let timers = self.groups[group].time_left(self.now, id);
             assert_eq!(timers, (wanted.session_timer_ms, wanted.rebalance_timer_ms), "timers of {name}");

@@ -6,7 +6,7 @@ use headwater::group::{CurrentAssignment, MemberState, reconcile};
 use serde::Deserialize;
 
 use crate::files::{read, run};
-use crate::groups::{Named, partitions, topic_id};
+use crate::groups::{Named, Names, topic_id};
 
 const STEPS: usize = 40;
 
@@ -34,6 +34,7 @@ struct Input {
 #[derive(Deserialize)]
 struct Expect {
     error: Option<String>,
+    #[serde(default)]
     unchanged: bool,
     member: Option<Member>,
 }
@@ -59,8 +60,8 @@ impl Member {
                 "UNKNOWN" => MemberState::Unknown,
                 other => panic!("no member state {other}"),
             },
-            assigned: partitions(&self.assigned),
-            pending_revocation: partitions(&self.pending_revocation),
+            assigned: Names::default().partitions(&self.assigned),
+            pending_revocation: Names::default().partitions(&self.pending_revocation),
         }
     }
 }
@@ -82,8 +83,14 @@ fn step(Case { input, expect, .. }: &Case) {
         owners.get(&(tp.topic, tp.partition)).is_none_or(|epoch| *epoch == -1)
     };
     let current = input.member.current();
-    let owned = input.owned.as_ref().map(partitions);
-    let next = reconcile(&current, input.target_epoch, &partitions(&input.target), free, owned.as_ref());
+    let owned = input.owned.as_ref().map(|owned| Names::default().partitions(owned));
+    let next = reconcile(
+        &current,
+        input.target_epoch,
+        &Names::default().partitions(&input.target),
+        free,
+        owned.as_ref(),
+    );
     if let Some(error) = &expect.error {
         return assert_eq!(next.unwrap_err().code().name(), error);
     }

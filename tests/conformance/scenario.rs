@@ -8,7 +8,7 @@ use headwater::group::{
 };
 use serde::Deserialize;
 
-use crate::groups::{Named, partitions, topic_id};
+use crate::groups::{Named, Names};
 
 #[derive(Deserialize)]
 pub struct File {
@@ -100,7 +100,6 @@ pub struct Heartbeat {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Request {
     pub group_id: String,
     pub member_id: String,
@@ -154,8 +153,8 @@ pub struct Access {
 pub type Answer = (String, i32, i32, Option<Partitions>);
 
 impl Response {
-    pub fn shown(&self, exact: bool) -> Answer {
-        let assignment = self.assignment.as_ref().map(|named| shown(partitions(named), exact));
+    pub fn shown(&self, names: &Names, exact: bool) -> Answer {
+        let assignment = self.assignment.as_ref().map(|named| shown(names.partitions(named), exact));
         (self.member_id.clone(), self.member_epoch, self.heartbeat_interval_ms, assignment)
     }
 }
@@ -163,7 +162,7 @@ impl Response {
 impl Request {
     /// The request in our words. We have neither racks nor patterns that a coordinator knows: what Kafka refuses because
     /// of them cannot be said here.
-    pub fn product(&self) -> Result<HeartbeatRequest, Error> {
+    pub fn product(&self, names: &Names) -> Result<HeartbeatRequest, Error> {
         let blank = self.rack_id.as_ref().is_some_and(|rack| rack.trim().is_empty());
         if blank || self.subscribed_topic_regex.is_some() {
             return Err(Error::new(Code::InvalidRequest, "there are no racks and no patterns"));
@@ -178,7 +177,7 @@ impl Request {
             correlation: 0,
             topics: self.subscribed_topic_names.clone(),
             assignors: self.server_assignor.clone().map(|name| vec![name]),
-            owned: self.owned.as_ref().map(partitions),
+            owned: self.owned.as_ref().map(|owned| names.partitions(owned)),
             client: None,
         })
     }
@@ -191,15 +190,15 @@ impl Access {
 }
 
 impl Group {
-    pub fn state(&self) -> GroupState {
+    pub fn state(&self, names: &Names) -> GroupState {
         let topics = self.subscription_metadata.iter();
         let members = self.members.iter();
         GroupState {
             epoch: self.group_epoch,
             target_epoch: self.assignment_epoch,
-            topics: topics.map(|(name, count)| (name.clone(), (topic_id(name), *count))).collect(),
+            topics: topics.map(|(name, count)| (name.clone(), (names.id(name), *count))).collect(),
             members: members
-                .map(|(id, member)| (id.clone(), member.product(&GroupMember::default())))
+                .map(|(id, member)| (id.clone(), member.product(names, &GroupMember::default())))
                 .collect(),
         }
     }
@@ -207,7 +206,7 @@ impl Group {
 
 impl Member {
     /// The member in our words; what Kafka's has not is taken from `ours`.
-    pub fn product(&self, ours: &GroupMember) -> GroupMember {
+    pub fn product(&self, names: &Names, ours: &GroupMember) -> GroupMember {
         GroupMember {
             metadata: MemberMetadata {
                 instance: self.instance_id.clone(),
@@ -225,10 +224,10 @@ impl Member {
                     "UNRELEASED_PARTITIONS" => MemberState::UnreleasedPartitions,
                     other => panic!("no member state {other}"),
                 },
-                assigned: partitions(&self.assigned),
-                pending_revocation: partitions(&self.pending_revocation),
+                assigned: names.partitions(&self.assigned),
+                pending_revocation: names.partitions(&self.pending_revocation),
             },
-            target: Some(partitions(&self.target)),
+            target: Some(names.partitions(&self.target)),
         }
     }
 }
