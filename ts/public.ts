@@ -92,7 +92,7 @@ export type {
 export { DefaultPartitioner, LegacyPartitioner, Partitioners } from './kafka/partitioners.ts'
 export type { ProducerConfig, ProducerEvents } from './kafka/producer.ts'
 export { Producer } from './kafka/producer.ts'
-export type { MemberAssignmentFields, MemberMetadataFields } from './kafka/protocol.ts'
+export type { Decoded, MemberAssignmentFields, MemberMetadataFields } from './kafka/protocol.ts'
 export { AssignerProtocol } from './kafka/protocol.ts'
 export type { RetryOptions } from './kafka/retry.ts'
 export type { MessageStream, StreamMessage, StreamOptions } from './kafka/stream.ts'

@@ -66,6 +66,15 @@ export interface KafkaEvents {
   storage: { state: 'blocked' | 'degraded' | 'recovered'; message: string }
   /** Retention deleted records: the partition begins at `logStartOffset` now. */
   trimmed: { topic: string; partition: number; logStartOffset: string }
+  /** Compaction removed `records` records, a decimal number, since a later one has their key. */
+  compacted: { topic: string; partition: number; records: string }
+  /**
+   * The storage is full, and the topic's `headwater.quota.policy` is `dropOldest`: `records` records, a decimal number,
+   * were given up that not everybody had consumed. The partition begins at `logStartOffset` now.
+   */
+  dropped: { topic: string; partition: number; records: string; logStartOffset: string }
+  /** The records at the offsets `first` to `last` are damaged. They were set aside; readers go on after them. */
+  corrupt: { topic: string; partition: number; first: string; last: string; reason: string }
   /** headwater stopped by a defect; it opens the log again by itself. */
   panic: { message: string }
 }
@@ -177,6 +186,17 @@ export class Kafka {
       case 'log.trimmed':
         this.listeners.tell('trimmed', fieldsOf(event))
         break
+      case 'log.compacted':
+        this.listeners.tell('compacted', fieldsOf(event))
+        break
+      case 'log.dropped':
+        logger.warn('The storage is full: the oldest records were given up', fieldsOf(event))
+        this.listeners.tell('dropped', fieldsOf(event))
+        break
+      case 'log.corrupt':
+        logger.error('Damaged records were set aside: readers go on after them', fieldsOf(event))
+        this.listeners.tell('corrupt', fieldsOf(event))
+        break
       case 'panic':
         logger.error(`headwater stopped by a defect, and opens the log again: ${message}`)
         this.listeners.tell('panic', { message })
@@ -195,7 +215,7 @@ function refuseNetwork(config: object): void {
 }
 
 /** The fields of an event, which the wasm is known to send. */
-function fieldsOf<Fields>(event: NodeEvent): Fields {
+function fieldsOf<Fields extends object>(event: NodeEvent): Fields {
   const { type: _type, ...fields } = event
   return fields as Fields
 }

@@ -18,7 +18,8 @@ export interface MemberAssignmentFields {
   userData?: Bytes
 }
 
-type Decoded<Fields> = Omit<Fields, 'userData'> & { userData: MessageBytes }
+/** What was decoded, its user data as bytes. */
+export type Decoded<Fields> = Omit<Fields, 'userData'> & { userData: MessageBytes }
 
 /** Writes Kafka's primitive types, big-endian. */
 class Encoder {
