@@ -37,9 +37,13 @@ pub struct Config {
 #[derive(Deserialize, Debug, PartialEq)]
 pub struct Group {
     pub state: String,
+    #[serde(default)]
     pub group_epoch: i32,
+    #[serde(default)]
     pub assignment_epoch: i32,
+    #[serde(default)]
     pub subscription_metadata: BTreeMap<String, i32>,
+    #[serde(default)]
     pub members: BTreeMap<String, Member>,
 }
 
