@@ -24,15 +24,6 @@ export { PartitionAssigners } from './kafka/assigners.ts'
 export type { Batch } from './kafka/batch.ts'
 export type { CompressionCodec } from './kafka/compression.ts'
 export { CompressionCodecs, CompressionTypes } from './kafka/compression.ts'
-export type {
-  AlteredConfigs,
-  ConfigSynonym,
-  DescribedConfig,
-  DescribedConfigs,
-  ResourceConfig,
-  ResourceConfigQuery,
-} from './kafka/configs.ts'
-export { ConfigResourceTypes, ConfigSource } from './kafka/configs.ts'
 export type { ConsumerConfig, ConsumerInterceptor } from './kafka/configured.ts'
 export type { ConsumerSubscribeTopics, WaitOptions } from './kafka/consumer.ts'
 export { Consumer } from './kafka/consumer.ts'
@@ -94,6 +85,15 @@ export type { ProducerConfig, ProducerEvents } from './kafka/producer.ts'
 export { Producer } from './kafka/producer.ts'
 export type { Decoded, MemberAssignmentFields, MemberMetadataFields } from './kafka/protocol.ts'
 export { AssignerProtocol } from './kafka/protocol.ts'
+export type {
+  AlteredConfigs,
+  ConfigSynonym,
+  DescribedConfig,
+  DescribedConfigs,
+  ResourceConfig,
+  ResourceConfigQuery,
+} from './kafka/resources.ts'
+export { ConfigResourceTypes, ConfigSource } from './kafka/resources.ts'
 export type { RetryOptions } from './kafka/retry.ts'
 export type { MessageStream, StreamMessage, StreamOptions } from './kafka/stream.ts'
 export type {
@@ -109,8 +109,7 @@ export type {
   TypedPayload,
 } from './kafka/topic.ts'
 export { Topic } from './kafka/topic.ts'
-export type { Offsets, TransactionOffsets } from './kafka/transaction.ts'
-export { Transaction } from './kafka/transaction.ts'
+export type { Offsets, Transaction, TransactionOffsets } from './kafka/transaction.ts'
 export type { SeekEntry } from './kafka/trim.ts'
 export * from './kafka/unthrown.ts'
 export type { MessageBytes } from './native/bytes.ts'

@@ -1,14 +1,6 @@
 import type { PartitionOffset, TopicDescription } from '../native/types.ts'
 import { Client } from './client.ts'
 import {
-  type AlteredConfigs,
-  alterConfigs,
-  type DescribedConfigs,
-  describeConfigs,
-  type ResourceConfig,
-  type ResourceConfigQuery,
-} from './configs.ts'
-import {
   fromNative,
   KafkaJSAggregateError,
   KafkaJSCreateTopicError,
@@ -16,12 +8,14 @@ import {
   KafkaJSNotImplemented,
   KafkaJSProtocolError,
 } from './errors.ts'
+import { late } from './loading.ts'
 import type { NodeHandle } from './node.ts'
 import { type PartitionMetadata, partitionMetadata } from './partitioners.ts'
+import type { AlteredConfigs, DescribedConfigs, ResourceConfig, ResourceConfigQuery } from './resources.ts'
 import type { RetryOptions } from './retry.ts'
 import type { Connection, Shared } from './shared.ts'
 import { abortable } from './signal.ts'
-import { deleteTopicRecords, type SeekEntry } from './trim.ts'
+import type { SeekEntry } from './trim.ts'
 import { validateNewTopics, validateTopic, validateTopicNames, validateTopicPartitions } from './validate.ts'
 
 /** A topic to create. */
@@ -272,7 +266,10 @@ export class Admin extends Client {
     partitions,
     signal,
   }: CallOptions & { topic: string; partitions: SeekEntry[] }): Promise<void> {
-    return abortable(signal, () => deleteTopicRecords(this.node(), this.log, topic, partitions))
+    return abortable(signal, async () => {
+      const { deleteTopicRecords } = await late()
+      return deleteTopicRecords(this.node(), this.log, topic, partitions)
+    })
   }
 
   /**
@@ -287,7 +284,10 @@ export class Admin extends Client {
     resources: ResourceConfigQuery[]
     includeSynonyms?: boolean
   }): Promise<DescribedConfigs> {
-    return abortable(signal, () => describeConfigs(this.node(), resources, includeSynonyms))
+    return abortable(signal, async () => {
+      const { describeConfigs } = await late()
+      return describeConfigs(this.node(), resources, includeSynonyms)
+    })
   }
 
   /**
@@ -299,7 +299,10 @@ export class Admin extends Client {
     validateOnly = false,
     signal,
   }: CallOptions & { resources: ResourceConfig[]; validateOnly?: boolean }): Promise<AlteredConfigs> {
-    return abortable(signal, () => alterConfigs(this.node(), resources, validateOnly))
+    return abortable(signal, async () => {
+      const { alterConfigs } = await late()
+      return alterConfigs(this.node(), resources, validateOnly)
+    })
   }
 
   /** The cluster is the log: one node, where this page is; `clusterId` is the log's name. */

@@ -4,6 +4,7 @@ import { Client } from './client.ts'
 import { CompressionTypes, codecOf } from './compression.ts'
 import { fromNative, KafkaJSError, KafkaJSNonRetriableError } from './errors.ts'
 import { Interceptors, type ProducerInterceptor } from './interceptors.ts'
+import { late } from './loading.ts'
 import {
   byTopic,
   type Choice,
@@ -24,7 +25,7 @@ import type { RetryOptions } from './retry.ts'
 import type { Place } from './sender.ts'
 import type { Connection, Shared } from './shared.ts'
 import { abortable } from './signal.ts'
-import { Transaction } from './transaction.ts'
+import type { Transaction, TransactionHost } from './transaction.ts'
 import { validateMessages } from './validate.ts'
 
 /** How a producer is made. */
@@ -81,7 +82,7 @@ export class Producer extends Client {
   private connection: Connection | undefined
   /** What waits for a partition count, and so is not on its way yet. */
   private readonly choosing = new Set<Promise<Choice>>()
-  private open: Transaction | undefined
+  private open: { end(): void } | undefined
   private identity: Promise<ProducerIdentity> | undefined
 
   /** @internal */
@@ -170,7 +171,31 @@ export class Producer extends Client {
       throw new KafkaJSNonRetriableError(message)
     }
     this.connected()
-    const transaction = new Transaction({
+    // Nothing but its place is taken yet.
+    const place = { end: () => undefined }
+    this.open = place
+    try {
+      const [{ Transaction }] = await Promise.all([late(), this.identify(transactionalId)])
+      // It may have been disconnected meanwhile.
+      this.connected()
+      const transaction = new Transaction(this.host(transactionalId, timeoutMs))
+      this.open = transaction
+      return transaction
+    } catch (error) {
+      if (this.open === place) this.open = undefined
+      throw error
+    }
+  }
+
+  /** Resolves when everything that was sent before survives a power cut. */
+  async flush({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    const node = this.connected()
+    await abortable(signal, () => this.flushed(node))
+  }
+
+  /** What a transaction needs of this producer. */
+  private host(transactionalId: string, timeoutMs: number): TransactionHost {
+    return {
       transactionalId,
       create: this.create,
       timeoutMs,
@@ -191,21 +216,7 @@ export class Producer extends Client {
       ended: () => {
         this.open = undefined
       },
-    })
-    this.open = transaction
-    try {
-      await this.identify(transactionalId)
-      return transaction
-    } catch (error) {
-      transaction.end()
-      throw error
     }
-  }
-
-  /** Resolves when everything that was sent before survives a power cut. */
-  async flush({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
-    const node = this.connected()
-    await abortable(signal, () => this.flushed(node))
   }
 
   /** What the configuration says. */

@@ -1,0 +1,5 @@
+/** What a page needs only for some calls, loaded at the first of them: see loading.ts. */
+
+export { alterConfigs, describeConfigs } from './configs.ts'
+export { Transaction } from './transaction.ts'
+export { deleteTopicRecords } from './trim.ts'
