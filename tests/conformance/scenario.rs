@@ -133,13 +133,6 @@ pub struct Fired {
     pub records: Vec<String>,
 }
 
-impl Fired {
-    /// Which timer of whom.
-    pub fn of(&self) -> (&str, &str, &str) {
-        (&self.timer, &self.group_id, &self.member_id)
-    }
-}
-
 #[derive(Deserialize)]
 pub struct Change {
     pub topic: String,

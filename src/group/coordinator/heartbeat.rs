@@ -6,8 +6,8 @@ use crate::group::reconcile::reconcile;
 use crate::group::row::not_found;
 use crate::group::wire::uuid;
 use crate::group::{
-    GroupMember, HeartbeatRequest, HeartbeatResponse, JOIN_EPOCH, MemberMetadata, Partitions, Record,
-    STATIC_LEAVE_EPOCH,
+    GroupMember, GroupState, HeartbeatRequest, HeartbeatResponse, JOIN_EPOCH, MemberMetadata, Partitions,
+    Record, STATIC_LEAVE_EPOCH,
 };
 
 impl Coordinator {
@@ -149,8 +149,10 @@ impl Coordinator {
         for member in &spec.members {
             let target = assigned.get(&member.id).cloned().unwrap_or_default();
             // A static member that came back under another id has a record of its own, whatever it says.
-            let stored = self.state.members.get(&member.id).and_then(|member| member.target.as_ref());
-            if stored != Some(&target) {
+            let has = |state: &GroupState| {
+                state.members.get(&member.id).is_some_and(|member| member.target.as_ref() == Some(&target))
+            };
+            if !has(&self.state) || !has(&draft.state) {
                 draft.write(Record::Target(member.id.clone(), Some(target)));
             }
         }

@@ -40,7 +40,7 @@ impl Timers {
         let silent = if self.pinged { Timer::Session } else { Timer::Ping };
         let session = self.session_at.map(|at| (at, silent));
         let rebalance = self.rebalance.map(|(at, _)| (at, Timer::Rebalance));
-        session.into_iter().chain(rebalance).min_by_key(|(at, _)| *at)
+        rebalance.into_iter().chain(session).min_by_key(|(at, _)| *at)
     }
 }
 
