@@ -22,6 +22,7 @@ export type {
 } from './kafka/assigners.ts'
 export { PartitionAssigners } from './kafka/assigners.ts'
 export type { Batch } from './kafka/batch.ts'
+export type { ConnectionPayloads, PayloadOf } from './kafka/client.ts'
 export type { CompressionCodec } from './kafka/compression.ts'
 export { CompressionCodecs, CompressionTypes } from './kafka/compression.ts'
 export type { ConsumerConfig, ConsumerInterceptor } from './kafka/configured.ts'
@@ -74,6 +75,7 @@ export type {
   SendOptions,
   TopicMessages,
 } from './kafka/messages.ts'
+export type * from './kafka/names.ts'
 export type {
   CreatePartitioner,
   Partitioner,

@@ -1,5 +1,5 @@
 import type { PartitionOffset, TopicDescription } from '../native/types.ts'
-import { Client } from './client.ts'
+import { Client, type ConnectionPayloads } from './client.ts'
 import {
   fromNative,
   KafkaJSAggregateError,
@@ -119,7 +119,7 @@ export interface CallOptions {
 }
 
 /** Looks after topics, configurations, groups and offsets. Its calls work without `connect()`. */
-export class Admin extends Client {
+export class Admin extends Client<AdminEvents, ConnectionPayloads> {
   readonly events: AdminEvents = EVENTS
   private connection: Connection | undefined
 

@@ -39,7 +39,7 @@ export interface WaitOptions {
 }
 
 /** Reads records as a member of a group, or from partitions that it is told. */
-export class Consumer extends Client {
+export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
   readonly events: ConsumerEvents = CONSUMER_EVENTS
   readonly groupId: string
   private readonly subscription = new Subscription()

@@ -1,8 +1,11 @@
 /** How much is logged. */
 export const logLevel = { NOTHING: 0, ERROR: 1, WARN: 2, INFO: 4, DEBUG: 5 } as const
 
+/** One of the levels: KafkaJS's enum is a value and a type of this name. */
+export type logLevel = (typeof logLevel)[keyof typeof logLevel]
+
 /** One of the levels. */
-export type LogLevel = (typeof logLevel)[keyof typeof logLevel]
+export type LogLevel = logLevel
 
 /** What a log function is given. */
 export interface LogEntry {

@@ -1,6 +1,6 @@
 import type { Node } from '../generated/page-bindings.js'
 import type { ProducerIdentity } from '../native/types.ts'
-import { Client } from './client.ts'
+import { Client, type ConnectionPayloads } from './client.ts'
 import { CompressionTypes, codecOf } from './compression.ts'
 import { fromNative, KafkaJSError, KafkaJSNonRetriableError } from './errors.ts'
 import { Interceptors, type ProducerInterceptor } from './interceptors.ts'
@@ -71,7 +71,7 @@ const NONE = 0
 const ALL = -1
 
 /** Sends records. */
-export class Producer extends Client {
+export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
   readonly events: ProducerEvents = EVENTS
   private readonly partitioner: Partitioner | undefined
   /** For transactions, which must know their partitions at once. */

@@ -5,8 +5,16 @@
 
 import { KafkaJSError, KafkaJSNonRetriableError, KafkaJSProtocolError, KafkaJSTimeout } from './errors.ts'
 
+/** An error of KafkaJS that has properties of its own. */
+class Detailed extends KafkaJSError {
+  constructor(error: Error | string, details: object = {}) {
+    super(error)
+    Object.assign(this, details)
+  }
+}
+
 /** Never thrown here. */
-export class KafkaJSMetadataNotLoaded extends KafkaJSError {
+export class KafkaJSMetadataNotLoaded extends Detailed {
   override readonly name: string = 'KafkaJSMetadataNotLoaded'
 }
 
@@ -16,7 +24,7 @@ export class KafkaJSTopicMetadataNotLoaded extends KafkaJSMetadataNotLoaded {
 }
 
 /** Never thrown here. */
-export class KafkaJSStaleTopicMetadataAssignment extends KafkaJSError {
+export class KafkaJSStaleTopicMetadataAssignment extends Detailed {
   override readonly name: string = 'KafkaJSStaleTopicMetadataAssignment'
 }
 
@@ -36,7 +44,7 @@ export class KafkaJSLockTimeout extends KafkaJSTimeout {
 }
 
 /** Never thrown here. */
-export class KafkaJSRequestTimeoutError extends KafkaJSError {
+export class KafkaJSRequestTimeoutError extends Detailed {
   override readonly name: string = 'KafkaJSRequestTimeoutError'
 }
 
@@ -46,7 +54,7 @@ export class KafkaJSInvariantViolation extends KafkaJSNonRetriableError {
 }
 
 /** Never thrown here. */
-export class KafkaJSConnectionError extends KafkaJSError {
+export class KafkaJSConnectionError extends Detailed {
   override readonly name: string = 'KafkaJSConnectionError'
 }
 
@@ -63,6 +71,11 @@ export class KafkaJSSASLAuthenticationError extends KafkaJSNonRetriableError {
 /** Never thrown here. */
 export class KafkaJSServerDoesNotSupportApiKey extends KafkaJSNonRetriableError {
   override readonly name: string = 'KafkaJSServerDoesNotSupportApiKey'
+
+  constructor(error: Error | string, details: object = {}) {
+    super(error)
+    Object.assign(this, details)
+  }
 }
 
 /** Never thrown here. */
