@@ -20,6 +20,8 @@ pub struct ClaimGroup {
     pub group: String,
     /// The node.
     pub node: u64,
+    /// The highest epoch that the node has heard of: where the row was wiped, those who live still know it.
+    pub above: i32,
 }
 
 impl Op for ClaimGroup {
@@ -32,7 +34,7 @@ impl Op for ClaimGroup {
 
     fn apply(&self, rows: &Rows) -> Result<Applied<GroupRow>, Error> {
         let mut row = rows.value(0).map(GroupRow::decode).transpose()?.unwrap_or_default();
-        row.coordinator_epoch += 1;
+        row.coordinator_epoch = row.coordinator_epoch.max(self.above).saturating_add(1);
         row.node = self.node;
         Ok(Applied { writes: vec![put(&self.group, row.encode())], reply: row })
     }

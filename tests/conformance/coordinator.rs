@@ -141,7 +141,7 @@ impl<'a> World<'a> {
     }
 
     fn claim(&mut self, id: &str) -> GroupState {
-        let row = self.table.run(&ClaimGroup { group: id.to_owned(), node: NODE }).unwrap();
+        let row = self.table.run(&ClaimGroup { group: id.to_owned(), node: NODE, above: 0 }).unwrap();
         self.epochs.insert(id.to_owned(), row.coordinator_epoch);
         row.state
     }

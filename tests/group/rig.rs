@@ -79,7 +79,7 @@ impl Rig {
 
     pub fn with(topics: &[(&str, i32)], config: GroupConfig) -> Self {
         let mut table = Table::default();
-        let row = table.run(&ClaimGroup { group: GROUP.into(), node: 1 }).unwrap();
+        let row = table.run(&ClaimGroup { group: GROUP.into(), node: 1, above: 0 }).unwrap();
         let now = Now { instant: 1_000, timestamp: 0 };
         let coordinator = Coordinator::load(now, GROUP.into(), Rc::new(row.state), config.clone(), 1);
         let coordinator_epoch = row.coordinator_epoch;
@@ -88,7 +88,7 @@ impl Rig {
 
     /// Another node takes over: it has what the row says, and no timers.
     pub fn take_over(&mut self) {
-        let row = self.table.run(&ClaimGroup { group: GROUP.into(), node: 1 }).unwrap();
+        let row = self.table.run(&ClaimGroup { group: GROUP.into(), node: 1, above: 0 }).unwrap();
         self.coordinator_epoch = row.coordinator_epoch;
         self.coordinator =
             Coordinator::load(self.now, GROUP.into(), Rc::new(row.state), self.config.clone(), 2);

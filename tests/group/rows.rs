@@ -114,7 +114,7 @@ fn a_commit_of_nobody_makes_a_group_that_can_be_seen_and_deleted() {
     let names: Vec<&str> = groups.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["simple"], "a coordinator alone is no group");
     assert!(groups[0].1.simple && groups[0].1.state.name() == "Empty");
-    rig.table.run(&ClaimGroup { group: "simple".into(), node: 1 }).unwrap();
+    rig.table.run(&ClaimGroup { group: "simple".into(), node: 1, above: 0 }).unwrap();
     assert_eq!(rig.table.run(&ListGroups).unwrap().len(), 1, "a coordinator changes nothing about that");
     rig.table.run(&DeleteGroup { group: "simple".into() }).unwrap();
     let fetch = FetchOffsets { group: "simple".into(), member: None, partitions: vec![tp("t", 0)] };
@@ -167,7 +167,7 @@ fn write(coordinator_epoch: i32, node: u64) -> WriteGroup {
 #[test]
 fn a_deposed_coordinator_is_refused_by_the_row() {
     let mut table = Table::default();
-    let claim = |node| ClaimGroup { group: GROUP.into(), node };
+    let claim = |node| ClaimGroup { group: GROUP.into(), node, above: 0 };
     let first = table.run(&claim(1)).unwrap().coordinator_epoch;
     assert_eq!(code(table.run(&write(first, 1))), None);
     let second = table.run(&claim(2)).unwrap().coordinator_epoch;
@@ -182,9 +182,17 @@ fn a_deposed_coordinator_is_refused_by_the_row() {
 }
 
 #[test]
+fn a_claim_goes_above_what_others_have_heard_of() {
+    let mut table = Table::default();
+    let claim = |above| ClaimGroup { group: GROUP.into(), node: 1, above };
+    assert_eq!(table.run(&claim(41)).unwrap().coordinator_epoch, 42, "the row was wiped");
+    assert_eq!(table.run(&claim(7)).unwrap().coordinator_epoch, 43);
+}
+
+#[test]
 fn a_coordinator_from_before_the_group_was_deleted_is_refused() {
     let mut table = Table::default();
-    let claim = |node| ClaimGroup { group: GROUP.into(), node };
+    let claim = |node| ClaimGroup { group: GROUP.into(), node, above: 0 };
     let old = table.run(&claim(1)).unwrap().coordinator_epoch;
     let state = Rc::new(GroupState { epoch: 1, ..GroupState::default() });
     table.run(&WriteGroup { state, ..write(old, 1) }).unwrap();
