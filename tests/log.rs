@@ -10,6 +10,8 @@ mod compaction;
 mod configs;
 #[path = "log/damage.rs"]
 mod damage;
+#[path = "log/formats.rs"]
+mod formats;
 #[path = "log/partition.rs"]
 mod partition;
 #[path = "log/retention.rs"]
