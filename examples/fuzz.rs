@@ -48,7 +48,7 @@ fn main() {
         #[allow(clippy::disallowed_methods, reason = "how long it may take changes nothing of what is found")]
         let begun = std::time::Instant::now();
         #[allow(clippy::disallowed_methods, reason = "how long it may take changes nothing of what is found")]
-        let go_on = |runs: u64| runs % 256 != 0 || begun.elapsed().as_secs() < minutes * 60;
+        let go_on = |runs: u64| !runs.is_multiple_of(256) || begun.elapsed().as_secs() < minutes * 60;
         let found = engine::fuzz(target, seed, &corpus::read(target.name), go_on);
         println!(
             "{}: seed {seed}, {} runs in {minutes} min, {} features, {} broken",

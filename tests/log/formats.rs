@@ -10,12 +10,14 @@ use std::{env, fs};
 use headwater::base::{Now, Random, TopicConfig, TopicId, TopicPartition};
 use headwater::client::forwarder::{ForwarderOp, ListDelivered};
 use headwater::client::transaction::{Buffered, Output, Transactions};
-use headwater::group::{ClaimGroup, CommitOffsets, CommittedOffset, DescribeGroup, FetchOffsets, OffsetCommit};
+use headwater::group::{
+    ClaimGroup, CommitOffsets, CommittedOffset, DescribeGroup, FetchOffsets, OffsetCommit,
+};
 use headwater::log::ops::{
     AlterConfigs, ClaimSink, CreateTopic, DescribeTopic, InitProducerId, ListBounds, ListTopics, SetAside,
 };
 use headwater::log::rows::Compacted;
-use headwater::log::{PartitionRow, Store, batch_key, partition_key};
+use headwater::log::{Durability, PartitionRow, Store, batch_key, partition_key};
 use serde::{Deserialize, Serialize};
 
 use crate::bench::{FrameWriter, Table, producer, run, values};
@@ -89,15 +91,7 @@ fn sample() -> Table {
     let mut one = producer(&mut table, &row, 5);
     for value in ["a", "b", "c"] {
         let frames = FrameWriter::default().frame(0, 1_000, Some(b"key"), Some(value.as_bytes())).0;
-        one.send(
-            Now::default(),
-            1,
-            &row,
-            &frames,
-            headwater::log::batch::Compression::None,
-            headwater::log::Durability::Relaxed,
-        )
-        .unwrap();
+        one.send(Now::default(), 1, &row, &frames, Durability::Relaxed).unwrap();
         run(&mut table, &mut one);
     }
     table.rows.get_mut(&(Store::Batches, batch_key(place(1), 1))).unwrap()[70] ^= 1;
@@ -119,7 +113,7 @@ fn transaction(table: &mut Table) {
     machine.initialised("id".into(), &init);
     let frames = FrameWriter::default().frame(0, 1_000, Some(b"k"), Some(b"v")).0;
     let mut chooser = producer(table, &topic, 1);
-    let sends = [Buffered { topic, frames, compression: headwater::log::batch::Compression::None }];
+    let sends = [Buffered { topic, frames }];
     let id = ("id".to_string(), init.producer_id, init.epoch);
     machine.begin(Now::default(), 1, id, &sends, Vec::new(), &mut chooser).unwrap();
     let Some(Output::Store(op)) = machine.poll() else { panic!("a commit") };
@@ -152,12 +146,16 @@ fn a_log_of_every_format_is_read_and_goes_on() {
         let topics = table.run(&ListTopics).unwrap();
         assert_eq!(topics.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["events", "state"]);
         let (events, state) = (topics[0].1.clone(), topics[1].1.clone());
-        assert_eq!((events.config.retention_ms(), events.sink.as_deref()), (60_000, Some("https://collector.example")));
+        assert_eq!(
+            (events.config.retention_ms(), events.sink.as_deref()),
+            (60_000, Some("https://collector.example"))
+        );
         assert!(state.config.compacts() && state.config.drops_oldest(), "{name}");
         let read = values(&mut table, place(1), 0);
         assert_eq!(read, [(0, "a".to_string()), (2, "c".to_string())], "{name}: one was set aside");
         assert_eq!(values(&mut table, place(2), 0), [(0, "v".to_string())]);
-        let offsets = table.run(&FetchOffsets { group: "workers".into(), member: None, partitions: vec![place(1)] });
+        let offsets =
+            table.run(&FetchOffsets { group: "workers".into(), member: None, partitions: vec![place(1)] });
         let committed = offsets.unwrap().remove(0).unwrap();
         assert_eq!((committed.offset, committed.metadata.as_deref()), (2, Some("note")));
         assert_eq!(table.run(&ListDelivered { partitions: vec![place(1)] }).unwrap(), [Some(0)]);
