@@ -2,6 +2,8 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "log_node/adopt.rs"]
+mod adopt;
 #[path = "log_node/damage.rs"]
 mod damage;
 #[path = "log_node/maintenance.rs"]

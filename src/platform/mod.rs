@@ -1,5 +1,6 @@
 //! F5, the platform: ports, the loop that drives a node, and the backends behind the ports.
 
+mod adopt;
 pub mod compressing;
 pub mod driver;
 #[cfg(feature = "collector")]
@@ -12,4 +13,5 @@ mod slot;
 #[allow(clippy::disallowed_methods, clippy::disallowed_types)]
 pub mod web;
 
+pub use adopt::adopt;
 pub use ports::{Apply, Bus, Clock, Locks, Storage, StorageEvent, run};

@@ -18,7 +18,7 @@ use crate::log::batch::Compression;
 use crate::node::{Acks, Answer, Call, ForwardOptions, ForwarderId, PageEvent};
 use crate::platform::compressing::Compressing;
 use crate::platform::driver::Driver;
-use crate::platform::web;
+use crate::platform::{adopt, web};
 
 /// One tab or worker of a log.
 #[wasm_bindgen]
@@ -228,6 +228,15 @@ impl Node {
     pub fn commit_transaction(&self, transaction: JsValue) -> Result<Promise, JsValue> {
         let transaction = transaction::read(&transaction)?;
         Ok(self.ask(Call::CommitTransaction(Box::new(transaction)), nothing))
+    }
+
+    /// Appends what a log in memory took while the storage was away, and deletes it there; answers how many records.
+    pub fn adopt(&self, memory: &Node) -> Promise {
+        let (driver, memory) = (Rc::clone(&self.driver), Rc::clone(&memory.driver));
+        wasm_bindgen_futures::future_to_promise(async move {
+            let adopted = adopt(&memory.platform().storage, async |call| driver.call(call).await).await;
+            adopted.map(|count| JsValue::from(count as f64)).map_err(|failure| error::to_js(&failure))
+        })
     }
 
     /// Resolves when everything that was sent before survives a power cut.

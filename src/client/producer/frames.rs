@@ -1,4 +1,5 @@
 use crate::base::{Code, Error, Timestamp};
+use crate::log::batch::Record;
 
 /// One record as the application's side of the boundary wrote it; all integers are little-endian:
 ///
@@ -96,4 +97,27 @@ fn malformed() -> Error {
         Code::InvalidRequest,
         "the records given to send are malformed: this is a defect of the caller",
     )
+}
+
+/// Appends a record as a frame.
+///
+/// # Errors
+/// Where its headers cannot be read.
+pub fn put_frame(frames: &mut Vec<u8>, partition: i32, record: &Record<'_>) -> Result<(), Error> {
+    frames.extend_from_slice(&partition.to_le_bytes());
+    frames.extend_from_slice(&record.timestamp.to_le_bytes());
+    put_part(frames, record.key);
+    put_part(frames, record.value);
+    frames.extend_from_slice(&record.raw_headers().0.to_le_bytes());
+    for header in record.headers() {
+        let (key, value) = header?;
+        put_part(frames, Some(key));
+        put_part(frames, value);
+    }
+    Ok(())
+}
+
+fn put_part(frames: &mut Vec<u8>, part: Option<&[u8]>) {
+    frames.extend_from_slice(&part.map_or(-1, |bytes| bytes.len() as i32).to_le_bytes());
+    frames.extend_from_slice(part.unwrap_or_default());
 }

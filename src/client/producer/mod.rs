@@ -13,7 +13,7 @@ mod lane;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-pub use frames::{Frame, Frames};
+pub use frames::{Frame, Frames, put_frame};
 pub(super) use lane::Lane;
 
 use crate::base::{
