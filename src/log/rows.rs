@@ -20,6 +20,8 @@ pub struct TopicRow {
 
 impl TopicRow {
     const VERSION: u8 = 1;
+    /// The most partitions that a topic has.
+    pub const PARTITIONS_MAX: i32 = 1000;
 
     /// The row's bytes.
     pub fn encode(&self) -> Vec<u8> {
@@ -49,6 +51,10 @@ impl TopicRow {
         let mut id = [0; 16];
         id.copy_from_slice(reader.bytes(16)?);
         let partitions = reader.i32()?;
+        if !(1..=Self::PARTITIONS_MAX).contains(&partitions) {
+            // Whoever went through them all would never end.
+            return Err(unreadable("a topic"));
+        }
         let config = reader.i32()?;
         let config = TopicConfig::decode(reader.bytes(usize::try_from(config).unwrap_or(usize::MAX))?)?;
         let sink = match reader.i32()? {

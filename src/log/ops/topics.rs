@@ -36,7 +36,7 @@ fn unknown_topic(name: &str) -> Error {
     )
 }
 
-pub(super) const PARTITIONS_MAX: i32 = 1000;
+pub(super) const PARTITIONS_MAX: i32 = TopicRow::PARTITIONS_MAX;
 
 pub(super) fn check_partitions(count: i32) -> Result<(), Error> {
     if (1..=PARTITIONS_MAX).contains(&count) {
