@@ -2,6 +2,7 @@ import type { NodeEvent, Sink } from '../native/types.ts'
 import { KafkaJSNonRetriableError } from './errors.ts'
 import { Listeners, type RemoveListener } from './events.ts'
 import type { Connection, Shared } from './shared.ts'
+import { abortable } from './signal.ts'
 import { validateTopic } from './validate.ts'
 
 /** What `kafka.forward` is given. */
@@ -13,6 +14,8 @@ export interface ForwardConfig {
   lingerMs?: number
   /** The most bytes of a batch. Default 1,000,000: with its envelope it fits into a megabyte. */
   bytesMax?: number
+  /** Stops the forwarder, or ends the wait for it, which then rejects with the signal's reason. */
+  signal?: AbortSignal
 }
 
 /** What a forwarder reports. */
@@ -63,17 +66,23 @@ export class Forwarder {
     if (typeof sink?.deliver !== 'function' || typeof sink.id !== 'string') {
       throw new KafkaJSNonRetriableError('Invalid sink: use collectorSink, httpSink or functionSink')
     }
+    config.signal?.throwIfAborted()
     const forwarder = new Forwarder(topic, shared, shared.connect())
+    const { node } = forwarder.connection
     const options = { topic, sink: sink.id, bytesMax, lingerMs, decode: sink.decode ?? false }
     const { signal } = forwarder.stopped
+    const starting = node.forward(options, (batches, keepalive) =>
+      sink.deliver(batches, { keepalive, signal }),
+    )
     try {
-      forwarder.id = await forwarder.connection.node.forward(options, (batches, keepalive) =>
-        sink.deliver(batches, { keepalive, signal }),
-      )
+      forwarder.id = await abortable(config.signal, () => starting)
     } catch (error) {
+      // It may start yet, for nobody.
+      starting.then((id) => node.stopForward(id)).catch(() => undefined)
       forwarder.end()
       throw error
     }
+    config.signal?.addEventListener('abort', () => void forwarder.stop().catch(() => undefined), { signal })
     return forwarder
   }
 

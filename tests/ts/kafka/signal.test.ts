@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { functionSink } from '../../../ts/index.ts'
 import { abortable } from '../../../ts/kafka/signal.ts'
-import { memory } from '../support/kafka.ts'
+import { memory, send, until } from '../support/kafka.ts'
 
 const reason = new Error('enough')
 
@@ -34,6 +35,7 @@ describe('a signal', () => {
     const record = { topic: 't', messages: [{ value: 'x' }], signal }
     const resources = [{ type: 2, name: 't', configEntries: [] }]
     const calls: Record<string, () => Promise<unknown>> = {
+      'kafka.forward': () => kafka.forward({ topic: 't', sink: functionSink(async () => undefined), signal }),
       'producer.connect': () => kafka.producer().connect({ signal }),
       'producer.send': () => producer.send(record),
       'producer.sendBatch': () => producer.sendBatch({ topicMessages: [record], signal }),
@@ -56,5 +58,27 @@ describe('a signal', () => {
     }
     for (const [name, call] of Object.entries(calls)) await expect(call(), name).rejects.toBe(reason)
     expect(await admin.listTopics()).toEqual([])
+  })
+
+  test('stops a forwarder', async () => {
+    const kafka = memory()
+    const controller = new AbortController()
+    const values: string[] = []
+    const sink = functionSink(
+      async (records) => void values.push(...records.map(({ value }) => String(value))),
+    )
+    await kafka.forward({ topic: 't', sink, lingerMs: 0, signal: controller.signal })
+    await send(kafka, 't', ['a'])
+    await until(() => values.length === 1, 'the first is delivered')
+    controller.abort(reason)
+    const next = new AbortController()
+    const ending = kafka.forward({ topic: 't', sink, lingerMs: 0, signal: next.signal })
+    next.abort(reason)
+    await expect(ending).rejects.toBe(reason)
+    await send(kafka, 't', ['b'])
+    const forwarder = await kafka.forward({ topic: 't', sink, lingerMs: 0 })
+    await until(() => values.length === 2, 'the second is delivered')
+    await forwarder.stop()
+    expect(values).toEqual(['a', 'b'])
   })
 })
