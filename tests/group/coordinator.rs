@@ -1,12 +1,12 @@
 //! What the coordinator adds to Kafka's protocol, and what Kafka's recorded scenarios do not show.
 
 use headwater::base::{Code, Error};
-use headwater::group::assignor::{Assigned, Assignors, BuiltIn};
+use headwater::group::assignor::Assigned;
 use headwater::group::{
     Client, GroupConfig, HeartbeatRequest, LEAVE_EPOCH, Outcome, Partitions, STATIC_LEAVE_EPOCH, Spec, Timer,
 };
 
-use crate::rig::{Custom, Rig, beat, done, join, set};
+use crate::rig::{BuiltIn, Custom, Rig, beat, done, join, set};
 
 fn pinging() -> Rig {
     let config = GroupConfig { ping_timeout_ms: 3_000, ..GroupConfig::default() };
@@ -198,19 +198,6 @@ fn a_topic_that_is_created_anew_is_another_topic() {
     assert_eq!(rig.send(&beat("a", 1)).unwrap().assignment, None, "nobody subscribes to the other one");
     rig.coordinator.metadata_changed("t");
     assert_eq!(rig.send(&beat("a", 1)).unwrap().assignment, Some(Partitions::new()));
-}
-
-#[test]
-fn built_in_assignors_wait_for_nobody() {
-    let spec = Spec {
-        assignor: "uniform".into(),
-        group: "g".into(),
-        group_epoch: 1,
-        topics: [].into_iter().collect(),
-        members: Vec::new(),
-    };
-    assert!(!BuiltIn.has("uniform"));
-    assert_eq!(BuiltIn.assign(&spec), Assigned::Pending);
 }
 
 fn static_member(id: &str) -> HeartbeatRequest {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use headwater::base::{Error, Map, Now, TopicId, TopicPartition};
-use headwater::group::assignor::{Assigned, Assignors, BuiltIn};
+use headwater::group::assignor::{Assigned, Assignors};
 use headwater::group::{
     ClaimGroup, Coordinator, Fired, GroupConfig, HeartbeatRequest, HeartbeatResponse, Metadata, Outcome,
     Partitions, Record, Spec, WriteGroup,
@@ -42,7 +42,20 @@ pub fn set(topic: &str, partitions: impl IntoIterator<Item = i32>) -> Partitions
     partitions.into_iter().map(|partition| tp(topic, partition)).collect()
 }
 
-/// Custom assignors, each a function.
+/// A node without assignors of its own.
+pub struct BuiltIn;
+
+impl Assignors for BuiltIn {
+    fn has(&self, _: &str) -> bool {
+        false
+    }
+
+    fn assign(&self, spec: &Spec) -> Assigned {
+        panic!("{} is built in", spec.assignor)
+    }
+}
+
+/// A custom assignor, and what it does.
 pub struct Custom(pub &'static str, pub fn(&Spec) -> Assigned);
 
 impl Assignors for Custom {

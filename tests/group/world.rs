@@ -2,14 +2,13 @@
 
 use headwater::base::{Error, Now, Random};
 
-use headwater::group::assignor::BuiltIn;
 use headwater::group::{
     Client, GroupConfig, GroupRow, HeartbeatRequest, HeartbeatResponse, Member, MemberEvent, MemberOptions,
     MemberOutput, Outcome, Partitions, Timer,
 };
 use headwater::log::Store;
 
-use crate::rig::{GROUP, Rig};
+use crate::rig::{BuiltIn, GROUP, Rig};
 
 /// What may go wrong, in so many times out of a hundred.
 #[derive(Clone, Copy, Default)]

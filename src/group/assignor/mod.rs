@@ -30,19 +30,6 @@ pub enum Assigned {
     Pending,
 }
 
-/// The built-in assignors and no other.
-pub struct BuiltIn;
-
-impl Assignors for BuiltIn {
-    fn has(&self, _: &str) -> bool {
-        false
-    }
-
-    fn assign(&self, _: &Spec) -> Assigned {
-        Assigned::Pending
-    }
-}
-
 /// The assignor that most members would have, out of those that `can` be run here.
 pub fn elect(state: &GroupState, can: impl Fn(&str) -> bool) -> Option<&String> {
     let mut votes: Map<&String, usize> = Map::new();
