@@ -101,7 +101,7 @@ fn sample() -> Table {
     let committed = CommittedOffset { offset: 2, metadata: Some("note".into()), at: 9 };
     let offsets = vec![OffsetCommit { tp: place(1), committed }];
     table.run(&CommitOffsets { group: "workers".into(), member: None, offsets }).unwrap();
-    table.run(&ClaimGroup { group: "claimed".into(), node: 3 }).unwrap();
+    table.run(&ClaimGroup { group: "claimed".into(), node: 3, above: 0 }).unwrap();
     transaction(&mut table);
     table
 }
@@ -162,7 +162,10 @@ fn a_log_of_every_format_is_read_and_goes_on() {
         let init = table.run(&InitProducerId { transactional_id: "id".into(), fresh: 1, now: 6 }).unwrap();
         assert_eq!((init.producer_id, init.epoch), (99, 1), "{name}: the older producer is fenced");
         assert!(table.run(&DescribeGroup { group: "workers".into() }).is_ok());
-        assert!(table.run(&ClaimGroup { group: "claimed".into(), node: 4 }).unwrap().coordinator_epoch > 1);
+        assert!(
+            table.run(&ClaimGroup { group: "claimed".into(), node: 4, above: 0 }).unwrap().coordinator_epoch
+                > 1
+        );
         let mut one = producer(&mut table, &events, 8);
         assert_eq!(crate::bench::send(&mut table, &mut one, &events, 1, &["d"]), [3]);
         let bounds = table.run(&ListBounds { partitions: vec![place(2)] }).unwrap()[0];
