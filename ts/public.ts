@@ -37,6 +37,7 @@ export type {
   EachBatchPayload,
   EachMessageHandler,
   EachMessagePayload,
+  GivenOffset,
   OffsetsByTopicPartition,
   RebalanceListener,
   TopicPartition,

@@ -6,6 +6,7 @@ import {
   type ConsumerEventPayloads,
   type ConsumerEvents,
   type ConsumerRunConfig,
+  type GivenOffset,
   type TopicPartition,
   type TopicPartitionOffset,
   type TopicPartitionOffsetAndMetadata,
@@ -192,15 +193,18 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
   }
 
   /** Commits these offsets: each is the next to read. Without any, what was handled and is not committed. */
-  async commitOffsets(offsets: TopicPartitionOffsetAndMetadata[] = []): Promise<void> {
+  async commitOffsets(offsets: GivenOffset[] = []): Promise<void> {
     validateOffsets(offsets)
     const session = this.running().current()
-    const topics = offsets.map(({ topic, ...rest }) => ({ topic, partitions: [rest] }))
+    const topics = offsets.map(({ topic, offset, ...rest }) => ({
+      topic,
+      partitions: [{ ...rest, offset: String(offset) }],
+    }))
     await session.commit(topics.length === 0 ? undefined : { topics })
   }
 
   /** Reads on from an offset; '-1' is the end, '-2' the beginning. The last call wins. */
-  seek(target: TopicPartitionOffset): void {
+  seek(target: Omit<GivenOffset, 'metadata'>): void {
     validateSeek(target)
     const { topic, partition, offset } = target
     this.running().seek({ topic, partition: Number(partition) }, BigInt(offset))

@@ -17,6 +17,12 @@ export interface TopicPartitionOffsetAndMetadata extends TopicPartitionOffset {
   metadata?: string | null
 }
 
+/** An offset as it may be given: a decimal string or a bigint, with metadata where it is committed. */
+export interface GivenOffset extends TopicPartition {
+  offset: string | bigint
+  metadata?: string | null
+}
+
 /** Partitions of a topic; all of them where none is named. */
 export interface TopicPartitions {
   topic: string
