@@ -60,6 +60,16 @@ describe('the tarball', () => {
     expect(checked).toMatchObject({ types: { kind: 'included' }, problems: [] })
   })
 
+  test('has no `any` in its declarations', () => {
+    const types = installed.files.filter((file) => /^dist\/types\/(?!generated\/).*\.d\.ts$/.test(file))
+    expect(types.length).toBeGreaterThan(20)
+    const folder = join(installed.folder, 'node_modules', 'headwater')
+    for (const file of types) {
+      const code = readFileSync(join(folder, file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
+      expect(/\bany\b/.test(code), file).toBe(false)
+    }
+  })
+
   test('holds CommonJS that runs where import() is refused', () => {
     const dist = join(installed.folder, 'node_modules', 'headwater', 'dist', 'cjs')
     const files = installed.files.filter((file) => /^dist\/cjs\/.*\.cjs$/.test(file))
