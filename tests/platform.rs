@@ -96,16 +96,22 @@ fn memory_locks_exclude_and_hand_over_in_order() {
     block_on(async {
         let log = MemoryLog::default();
         let locks = log.locks();
-        let held = locks.acquire("a").await.unwrap();
-        let elsewhere = locks.acquire("b").await.unwrap();
-        let (mut second, mut third) = (Box::pin(locks.acquire("a")), Box::pin(locks.acquire("a")));
+        let held = locks.acquire("a", false).await.unwrap();
+        let elsewhere = locks.acquire("b", false).await.unwrap();
+        let (mut second, mut third) =
+            (Box::pin(locks.acquire("a", false)), Box::pin(locks.acquire("a", false)));
         assert!(second.as_mut().now_or_never().is_none());
         assert!(third.as_mut().now_or_never().is_none());
         drop(held);
         assert!(third.as_mut().now_or_never().is_none());
         drop(second.await.unwrap());
         drop((third.await.unwrap(), elsewhere));
-        assert!(join3(locks.acquire("a"), locks.acquire("b"), locks.acquire("c")).await.0.is_ok());
+        assert!(
+            join3(locks.acquire("a", false), locks.acquire("b", false), locks.acquire("c", false))
+                .await
+                .0
+                .is_ok()
+        );
     });
 }
 
@@ -114,8 +120,8 @@ fn a_memory_lock_passes_by_those_who_gave_up() {
     block_on(async {
         let log = MemoryLog::default();
         let locks = log.locks();
-        let held = locks.acquire("a").await.unwrap();
-        let mut waiters: Vec<_> = (0..4).map(|_| Box::pin(locks.acquire("a"))).collect();
+        let held = locks.acquire("a", false).await.unwrap();
+        let mut waiters: Vec<_> = (0..4).map(|_| Box::pin(locks.acquire("a", false))).collect();
         for waiter in &mut waiters {
             assert!(waiter.as_mut().now_or_never().is_none());
         }
@@ -126,6 +132,6 @@ fn a_memory_lock_passes_by_those_who_gave_up() {
         drop(waiters);
         assert!(last.as_mut().now_or_never().is_some());
         drop(last);
-        assert!(locks.acquire("a").await.is_ok());
+        assert!(locks.acquire("a", false).await.is_ok());
     });
 }

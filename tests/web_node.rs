@@ -47,7 +47,7 @@ async fn a_log_opens_in_memory_and_says_so() {
     assert_eq!(parts.storage.name(), "memory");
     assert!(matches!(events.borrow().as_slice(), [StorageEvent::Degraded(_)]));
     assert!(parts.locks.supported());
-    assert!(parts.locks.acquire("group").await.is_ok());
+    assert!(parts.locks.acquire("group", false).await.is_ok());
     assert_ne!(seed(), seed());
 }
 
@@ -79,7 +79,7 @@ async fn channels_work_and_do_not_keep_the_process_alive() {
 #[wasm_bindgen_test]
 async fn a_lock_is_granted_with_or_without_the_platforms_own() {
     let (one, other) = (PageLocks::open("node"), PageLocks::open("node"));
-    let held = one.acquire("a").await.unwrap();
+    let held = one.acquire("a", false).await.unwrap();
     drop(held);
-    assert!(other.acquire("a").await.is_ok());
+    assert!(other.acquire("a", false).await.is_ok());
 }

@@ -93,6 +93,8 @@ macro_rules! codes {
         pub enum Code { $($(#[$doc])* $variant,)* }
 
         impl Code {
+            const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
             const fn facts(self) -> (&'static str, ErrorKind, i16, bool) {
                 match self { $(Self::$variant => ($name, ErrorKind::$kind, $number, $retriable),)* }
             }
@@ -210,5 +212,11 @@ impl Code {
     /// Kafka's number, or ours from 1000 on.
     pub fn number(self) -> i16 {
         self.facts().2
+    }
+
+    /// The code of this number; [`Code::UnknownServerError`] where this version does not know it.
+    pub fn from_number(number: i16) -> Self {
+        let known = Self::ALL.iter().find(|code| code.number() == number);
+        known.copied().unwrap_or(Self::UnknownServerError)
     }
 }

@@ -1,10 +1,12 @@
 use std::rc::Rc;
 
+use super::consumers::Rebalance;
 use super::{AnyOp, AnyReply, ConsumerId, ForwarderId, LockId, Message, Ticket};
-use crate::base::{Code, Error, Offset, ProducerId, TopicConfig};
+use crate::base::{Code, Error, Map, Offset, ProducerId, TopicConfig};
 use crate::client::consumer::{Records, Reset};
 use crate::client::forwarder::{Delivery, WireBatch};
 use crate::client::producer::{CallId, Sent};
+use crate::group::{Partitions, Spec};
 use crate::log::TopicRow;
 use crate::log::batch::Compression;
 use crate::log::ops::{Bounds, Damaged};
@@ -25,6 +27,10 @@ pub enum Input {
     Granted(LockId),
     /// The page has nothing else to do.
     Idle(u64),
+    /// A lock was stolen from this node, or cannot be had.
+    LockLost(LockId),
+    /// An assignor of the application has answered for this group and group epoch.
+    Assigned(String, i32, Result<Map<String, Partitions>, Error>),
     /// A delivery has ended.
     Delivered(ForwarderId, u64, Delivery),
     /// The storage's connection was replaced: others may have written or wiped the log meanwhile.
@@ -60,8 +66,12 @@ pub enum Output {
     Acquire(LockId, String),
     /// Wait until the page has nothing else to do, then answer with [`Input::Idle`].
     Idle(u64),
+    /// Take the lock of this name from whoever holds it, who hears of it by [`Input::LockLost`].
+    Steal(LockId, String),
     /// Release this lock, or stop waiting for it.
     Release(LockId),
+    /// Let the application's assignor decide, then answer with [`Input::Assigned`].
+    Assign(Spec),
     /// Hand these batches to the forwarder's sink, then answer with [`Input::Delivered`].
     Deliver {
         /// The forwarder.
@@ -194,8 +204,14 @@ pub enum Call {
     CommitTransaction(Box<Transaction>),
     /// Make everything that was sent before survive a power cut.
     Flush,
-    /// Wait until this consumer is the group's only member, and find its positions.
+    /// Join the group, and wait until the first assignment and its positions are known.
     Join(ConsumerId),
+    /// Wait for the next step of a rebalance.
+    Rebalance(ConsumerId),
+    /// Leave the group.
+    Leave(ConsumerId),
+    /// Read these partitions and no others, as a member of no group.
+    Assign(ConsumerId, Vec<Assigned>),
     /// Wait for records.
     Fetch(ConsumerId, usize),
     /// Commit these offsets, or what was handled.
@@ -245,12 +261,74 @@ pub struct ForwardOptions {
     pub linger_ms: u64,
 }
 
+/// A partition that an application assigns to its consumer by itself.
+pub struct Assigned {
+    /// The topic.
+    pub topic: String,
+    /// The partition.
+    pub partition: i32,
+    /// Where to begin; `None` is what the group has committed.
+    pub offset: Option<Offset>,
+    /// Where to begin in case of nothing committed.
+    pub reset: Reset,
+}
+
+/// What a consumer is to its group.
+#[derive(Clone, Debug)]
+pub struct ConsumerOptions {
+    /// `group.id`
+    pub group: String,
+    /// `client.id`
+    pub client_id: String,
+    /// The page's address, without its query.
+    pub url: String,
+    /// `group.instance.id`
+    pub instance: Option<String>,
+    /// `session.timeout.ms`; -1 is the group's default.
+    pub session_timeout_ms: i32,
+    /// `heartbeat.interval.ms`; -1 is the group's default.
+    pub heartbeat_interval_ms: i32,
+    /// `rebalance.timeout.ms`
+    pub rebalance_timeout_ms: i32,
+    /// `max.poll.interval.ms`; -1 is for ever.
+    pub max_poll_interval_ms: i32,
+    /// The assignors that it would have, preferred first.
+    pub assignors: Vec<String>,
+    /// While the page is hidden, others shall work instead.
+    pub prefer_visible: bool,
+    /// What the application's own assignor is told of this member.
+    pub metadata: Vec<u8>,
+}
+
+impl ConsumerOptions {
+    /// A consumer of this group with KafkaJS's defaults.
+    pub fn new(group: &str) -> Self {
+        Self {
+            group: group.to_string(),
+            client_id: "headwater".to_string(),
+            url: String::new(),
+            instance: None,
+            session_timeout_ms: 30_000,
+            heartbeat_interval_ms: 3_000,
+            rebalance_timeout_ms: 60_000,
+            max_poll_interval_ms: -1,
+            assignors: vec!["uniform".to_string()],
+            prefer_visible: false,
+            metadata: Vec::new(),
+        }
+    }
+}
+
 /// What the application tells a consumer; there is no answer.
 pub enum Command {
-    /// Open it in this group.
-    Open(String),
+    /// Open it.
+    Open(Box<ConsumerOptions>),
     /// Read this topic after the next join.
     Subscribe(String, Reset),
+    /// Read these topics and no others, from now on.
+    UpdateSubscription(Vec<(String, Reset)>),
+    /// The step that [`Call::Rebalance`] answered is taken.
+    Rebalanced,
     /// Everything before this offset has been handled.
     Resolve(String, i32, Offset),
     /// Read on from this offset; -1 is the end, -2 the beginning.
@@ -259,9 +337,7 @@ pub enum Command {
     Pause(String, i32, bool),
     /// End a waiting fetch without records.
     Wake,
-    /// Give the group up.
-    Leave,
-    /// Forget the consumer.
+    /// Leave the group, and forget the consumer.
     Close,
 }
 
@@ -284,6 +360,8 @@ pub enum Answer {
     Sent(Vec<Sent>),
     /// Records, or `None` where the fetch was woken.
     Records(Option<Records>),
+    /// The next step of a rebalance, or `None` where the consumer has left.
+    Rebalance(Option<Rebalance>),
     /// The committed offsets of the partitions 0, 1, ..., with their metadata.
     CommittedOffsets(Vec<Option<(Offset, Option<String>)>>),
     /// What was committed.
@@ -308,6 +386,31 @@ pub enum Event {
         /// What is gone, and why.
         damaged: Damaged,
     },
+    /// A member's epoch changes: its group rebalances.
+    Rebalancing {
+        /// The group.
+        group: String,
+        /// The member.
+        member: String,
+    },
+    /// A member's heartbeat was answered.
+    Heartbeat {
+        /// The group.
+        group: String,
+        /// The member.
+        member: String,
+        /// Its epoch.
+        epoch: i32,
+    },
+    /// The coordinator cannot do its work; the members keep what they have.
+    GroupFailed {
+        /// The group.
+        group: String,
+        /// Why.
+        error: Error,
+    },
+    /// A topic was created, deleted, or has more partitions.
+    TopicChanged(String),
     /// A forwarder has something to say; see [`crate::client::forwarder::Event`].
     Forwarder(ForwarderId, String, crate::client::forwarder::Event),
     /// Compaction removed records of which there are later ones of the same key.

@@ -4,11 +4,15 @@
 
 use std::rc::Rc;
 
+use super::groups::GroupMessage;
 use super::want::Want;
-use super::{AnyOp, AnyReply, Call, Command, ConsumerId, ForwarderId, LockId, Node, PageEvent, Pending};
-use crate::base::{Code, Error, Instant, Offset, TopicPartition};
+use super::{
+    AnyOp, AnyReply, Call, Command, ConsumerId, Event, ForwarderId, LockId, Node, PageEvent, Pending,
+};
+use crate::base::{Code, Error, Instant, Map, Now, Offset, TopicPartition};
 use crate::client::forwarder::Delivery;
 use crate::client::producer::CallId;
+use crate::group::Partitions;
 use crate::log::TopicRow;
 
 impl Node {
@@ -32,6 +36,7 @@ impl Node {
             Pending::CommitTransaction(op) => self.transaction_committed(&op, result),
             Pending::Consumer(id, step) => self.consumer_stored(id, step, result),
             Pending::Forwarder(id, step) => self.forwarder_stored(id, step, result),
+            Pending::Group(step) => self.group_stored(step, result),
             Pending::Maintenance(id, step) => self.maintained(id, step, result),
             Pending::Repair(tp, repair) => self.repaired(tp, repair, result),
             Pending::Relief(task) => self.relieved(task, result),
@@ -50,17 +55,19 @@ impl Node {
                 self.alter_configs(call, name, &row, config, validate_only);
             }
             Want::Transaction { call, .. } => self.transaction_topic(call, name, row),
-            Want::Join { consumer, .. } => self.join_topic(consumer, name, &row),
+            Want::Join { consumer, .. } => self.join_topic(consumer, name, Some(&row)),
+            Want::Group(group) => self.topic_found(&group, name, Some(&row)),
             Want::Forward(id) => self.forward_topic(id, name, row),
             Want::Send(_) | Want::Describe { .. } => {}
         }
     }
 
     #[inline(never)]
-    pub(super) fn late_refused(&mut self, want: Want, error: &Error) {
+    pub(super) fn late_refused(&mut self, name: &str, want: Want, error: &Error) {
         match want {
             Want::Transaction { call, .. } => self.transaction_refused(call, error),
-            Want::Join { consumer, .. } => self.join_failed(consumer, error),
+            Want::Join { consumer, .. } => self.join_refused(consumer, name, error),
+            Want::Group(group) => self.topic_refused(&group, name, error),
             Want::Forward(id) => self.forward_failed(id, error),
             Want::Bounds(call)
             | Want::Committed { call, .. }
@@ -97,13 +104,42 @@ impl Node {
     }
 
     #[inline(never)]
+    pub(super) fn late_lock_lost(&mut self, lock: LockId) {
+        self.lock_lost(lock);
+    }
+
+    #[inline(never)]
+    pub(super) fn late_assigned(
+        &mut self,
+        group: &str,
+        epoch: i32,
+        result: Result<Map<String, Partitions>, Error>,
+    ) {
+        self.assigned(group, epoch, result);
+    }
+
+    #[inline(never)]
+    pub(super) fn late_message(&mut self, bytes: &[u8]) {
+        if let Some(message) = GroupMessage::decode(bytes) {
+            self.group_message(message, false);
+        }
+    }
+
+    /// Something is about to happen.
+    #[inline(never)]
+    pub(super) fn late_wake(&mut self, now: Now) {
+        self.look_for_stall(now);
+    }
+
+    #[inline(never)]
     pub(super) fn late_page(&mut self, event: PageEvent) {
         self.page_of_forwarders(event);
         self.page_of_maintenance(event);
         match event {
-            PageEvent::Suspended => self.suspend_consumers(),
-            PageEvent::Resumed => self.resume_consumers(),
-            PageEvent::Visible | PageEvent::Hidden | PageEvent::Online => {}
+            PageEvent::Suspended => self.suspend_groups(),
+            PageEvent::Resumed => self.resume_groups(),
+            PageEvent::Visible | PageEvent::Hidden => self.seen(event == PageEvent::Visible),
+            PageEvent::Online => {}
         }
     }
 
@@ -116,16 +152,34 @@ impl Node {
         }
     }
 
+    /// The log may be another one.
+    #[inline(never)]
+    pub(super) fn late_reopened(&mut self) {
+        self.doubt_groups();
+        self.rejoin_all();
+        self.reforward_all();
+    }
+
+    /// This node has told the others of a topic.
+    #[inline(never)]
+    pub(super) fn late_topic_announced(&mut self, name: &str) {
+        self.doubt_topic(name);
+        self.event(Event::TopicChanged(name.to_string()));
+    }
+
     #[inline(never)]
     pub(super) fn late_topic_changed(&mut self, name: &str) {
+        self.doubt_topic(name);
         self.rejoin_topic(name);
         self.reforward_topic(name);
+        self.event(Event::TopicChanged(name.to_string()));
     }
 
     #[inline(never)]
     pub(super) fn late_tick(&mut self) {
         self.commits.machine.tick(self.now);
-        self.consumers.tick(self.now);
+        self.tick_consumers(self.now);
+        self.tick_groups();
         self.tick_forwarders();
         self.maintain();
     }
@@ -133,7 +187,7 @@ impl Node {
     #[inline(never)]
     pub(super) fn late_drain(&mut self) {
         self.drain_commits();
-        self.drain_consumers();
+        while self.drain_groups() | self.drain_consumers() {}
         self.drain_forwarders();
     }
 
@@ -142,6 +196,7 @@ impl Node {
         let deadlines = [
             self.commits.machine.deadline(),
             self.consumers.deadline(),
+            self.groups.deadline(),
             self.forwarders.deadline(),
             self.maintenance.deadline(),
         ];

@@ -7,11 +7,14 @@ pub enum Message {
     Appended(Vec<(TopicPartition, Offset)>),
     /// The topic of this name was created, deleted, or has more partitions.
     TopicChanged(String),
+    /// What only those who take part in groups read; see [`super::GroupMessage`].
+    Group(Vec<u8>),
 }
 
 impl Message {
     const APPENDED: u8 = 1;
     const TOPIC_CHANGED: u8 = 2;
+    const GROUP: u8 = 3;
 
     /// The message's bytes.
     pub fn encode(&self) -> Vec<u8> {
@@ -29,6 +32,10 @@ impl Message {
                 writer.u8(Self::TOPIC_CHANGED);
                 writer.bytes(name.as_bytes());
             }
+            Self::Group(bytes) => {
+                writer.u8(Self::GROUP);
+                writer.bytes(bytes);
+            }
         }
         writer.finish()
     }
@@ -42,6 +49,7 @@ impl Message {
                 ends.ok().map(Self::Appended)
             }
             Self::TOPIC_CHANGED => Some(Self::TopicChanged(String::from_utf8_lossy(rest).into_owned())),
+            Self::GROUP => Some(Self::Group(rest.to_vec())),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ mod call;
 mod consumers;
 mod damage;
 mod forwarders;
+mod groups;
 mod late;
 mod maintenance;
 mod message;
@@ -20,9 +21,11 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 pub use call::{
-    Acks, Answer, Call, Command, Consumed, Event, ForwardOptions, Input, Output, PageEvent, Position,
-    Transaction,
+    Acks, Answer, Assigned, Call, Command, Consumed, ConsumerOptions, Event, ForwardOptions, Input, Output,
+    PageEvent, Position, Transaction,
 };
+pub use consumers::{Rebalance, RebalanceKind};
+pub use groups::{GroupMessage, Signal, Term};
 pub use message::Message;
 pub use op::{AnyOp, AnyReply};
 
@@ -31,6 +34,7 @@ use crate::client::producer::{CallId, Producer};
 use crate::client::transaction::{CommitTransaction, Transactions};
 use consumers::Consumers;
 use forwarders::Forwarders;
+use groups::Groups;
 use maintenance::Maintenance;
 use relief::Reliefs;
 use topics::Topics;
@@ -62,6 +66,7 @@ pub struct Node {
     flushes: Vec<CallId>,
     consumers: Consumers,
     forwarders: Forwarders,
+    groups: Groups,
     maintenance: Maintenance,
     /// False while what is loaded late is not there.
     complete: bool,
@@ -70,6 +75,23 @@ pub struct Node {
     /// Transactions that wait for it.
     held: Vec<(Pending, Rc<AnyOp>, Error)>,
     reliefs: Reliefs,
+}
+
+/// What a node is told of the place that it runs in.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeOptions {
+    /// There are locks that tell who is alive. Where there are none, silence does, later.
+    pub locks: bool,
+    /// The user sees the page, or there is none, as in a worker.
+    pub visible: bool,
+    /// Whoever was stalled judges nobody for what it did not hear. Only a test turns this off.
+    pub doubts_stalls: bool,
+}
+
+impl Default for NodeOptions {
+    fn default() -> Self {
+        Self { locks: true, visible: true, doubts_stalls: true }
+    }
 }
 
 /// What a transaction was run for.
@@ -83,6 +105,7 @@ enum Pending {
     Sync(Vec<CallId>),
     Consumer(ConsumerId, consumers::Step),
     Forwarder(ForwarderId, forwarders::Step),
+    Group(groups::Step),
     Maintenance(u64, maintenance::Step),
     Repair(TopicPartition, Box<damage::Repair>),
     Relief(relief::Task),
@@ -90,7 +113,7 @@ enum Pending {
 
 impl Node {
     /// A node with its own producer id, all of whose choices follow from `seed`.
-    pub fn new(now: Now, seed: u64) -> Self {
+    pub fn new(now: Now, seed: u64, options: NodeOptions) -> Self {
         let mut random = Random::new(seed);
         let id = (random.next_u64() >> 2) as ProducerId;
         let producer = Producer::new(id, Random::new(random.next_u64()));
@@ -105,6 +128,7 @@ impl Node {
             flushes: Vec::new(),
             consumers: Consumers::default(),
             forwarders: Forwarders::default(),
+            groups: Groups::new(random.next_u64(), options),
             maintenance: Maintenance::new(now, &mut random),
             reliefs: Reliefs::default(),
             random,
@@ -116,6 +140,9 @@ impl Node {
 
     /// Something happened.
     pub fn handle(&mut self, now: Now, input: Input) {
+        if self.complete {
+            self.late_wake(now);
+        }
         self.now = now;
         match input {
             Input::Tick => self.tick(),
@@ -124,6 +151,8 @@ impl Node {
             Input::Stored(ticket, result) => self.stored(ticket, result),
             Input::Message(message) => self.message(message),
             Input::Granted(lock) => self.late_granted(lock),
+            Input::LockLost(lock) => self.late_lock_lost(lock),
+            Input::Assigned(group, epoch, result) => self.late_assigned(&group, epoch, result),
             Input::Idle(id) => self.late_idle(id),
             Input::Delivered(id, ticket, delivery) => self.late_delivered(id, ticket, &delivery),
             Input::Reopened => self.forget_all(),
@@ -244,6 +273,8 @@ impl Node {
         match message {
             Message::Appended(ends) => self.grew(&ends),
             Message::TopicChanged(name) => self.topic_changed(&name),
+            Message::Group(bytes) if self.complete => self.late_message(&bytes),
+            Message::Group(_) => {}
         }
     }
 

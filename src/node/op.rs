@@ -5,7 +5,9 @@ use crate::client::compaction::{Compact, FindDirty};
 use crate::client::forwarder::{ForwarderOp, ListDelivered};
 use crate::client::relief::FindConsumed;
 use crate::client::transaction::CommitTransaction;
-use crate::group::{CommitOffsets, FetchOffsets};
+use crate::group::{
+    ClaimGroup, CommitOffsets, DeleteGroup, DescribeGroup, FetchOffsets, ListGroups, SetOffsets, WriteGroup,
+};
 use crate::log::ops::{
     AlterConfigs, Append, BeginMaintenance, ClaimSink, CreatePartitions, CreateTopic, DeleteTopic,
     DescribeTopic, Fetch, GrowTopic, InitProducerId, ListBounds, ListOffsets, ListTopics, Measure, SetAside,
@@ -104,6 +106,12 @@ any_op! {
         SetAside(SetAside),
         CommitOffsets(CommitOffsets),
         FetchOffsets(FetchOffsets),
+        SetOffsets(SetOffsets),
+        ClaimGroup(ClaimGroup),
+        WriteGroup(WriteGroup),
+        DeleteGroup(DeleteGroup),
+        ListGroups(ListGroups),
+        DescribeGroup(DescribeGroup),
         Forwarder(ForwarderOp),
         ListDelivered(ListDelivered),
     }

@@ -104,11 +104,11 @@ impl Node {
             Ok(None) => {
                 let (later, now): (Vec<_>, Vec<_>) = wants.into_iter().partition(Want::create);
                 for want in now {
-                    self.refuse(want, &unknown_topic(name));
+                    self.refuse(name, want, &unknown_topic(name));
                 }
                 later.into_iter().for_each(|want| self.want(name, want));
             }
-            Err(error) => wants.into_iter().for_each(|want| self.refuse(want, &error)),
+            Err(error) => wants.into_iter().for_each(|want| self.refuse(name, want, &error)),
         }
     }
 
@@ -120,18 +120,21 @@ impl Node {
         }
     }
 
-    fn refuse(&mut self, want: Want, error: &Error) {
+    fn refuse(&mut self, name: &str, want: Want, error: &Error) {
         match want {
             Want::Send(PendingSend { call, .. }) | Want::Describe { call, .. } => {
                 self.done(call, Err(error.clone()));
             }
-            late => self.late_refused(late, error),
+            late => self.late_refused(name, late, error),
         }
     }
 
     /// Tells the other nodes that a topic is not what it was.
     pub(super) fn announce_topic(&mut self, name: &str) {
         self.outputs.push_back(Output::Send(Message::TopicChanged(name.to_string())));
+        if self.complete {
+            self.late_topic_announced(name);
+        }
     }
 
     /// A topic is not what this node believes: read it again when it is needed.
@@ -139,11 +142,16 @@ impl Node {
         if self.topics.waiting.contains_key(name) {
             self.topics.changed_meanwhile.push(name.to_string());
         }
-        if let Some(row) = self.topics.known.remove(name) {
-            self.producer.forget(row.id);
-        }
+        self.topic_doubted(name);
         if self.complete {
             self.late_topic_changed(name);
+        }
+    }
+
+    /// What is known of a topic may be old.
+    pub(super) fn topic_doubted(&mut self, name: &str) {
+        if let Some(row) = self.topics.known.remove(name) {
+            self.producer.forget(row.id);
         }
     }
 
@@ -153,8 +161,9 @@ impl Node {
         for (_, row) in core::mem::take(&mut self.topics.known).into_entries() {
             self.producer.forget(row.id);
         }
-        self.rejoin_all();
-        self.reforward_all();
+        if self.complete {
+            self.late_reopened();
+        }
     }
 
     /// Forgets a topic whose partitions turned out to be gone.

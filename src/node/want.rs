@@ -14,6 +14,7 @@ pub(super) enum Want {
     AlterConfigs { call: CallId, config: TopicConfig, validate_only: bool },
     Transaction { call: CallId, create: bool },
     Join { consumer: ConsumerId, create: bool },
+    Group(String),
     Forward(ForwarderId),
 }
 
@@ -30,7 +31,8 @@ impl Want {
             | Self::Committed { .. }
             | Self::OffsetAt { .. }
             | Self::Trim { .. }
-            | Self::AlterConfigs { .. } => false,
+            | Self::AlterConfigs { .. }
+            | Self::Group(_) => false,
         }
     }
 }

@@ -7,12 +7,14 @@ use std::rc::Rc;
 use futures::channel::oneshot;
 use futures::future::{AbortHandle, abortable};
 
-use super::ports::{Bus, Clock, Locks, Storage, run};
+use super::ports::{Bus, Clock, Guard, Locks, Storage, run};
 use crate::base::{Code, Error, Instant, Map};
 use crate::client::forwarder::{Delivery, WireBatch};
 use crate::client::producer::CallId;
+use crate::group::{Partitions, Spec};
 use crate::node::{
-    Answer, Call, Command, ConsumerId, Event, ForwarderId, Input, LockId, Message, Node, Output, PageEvent,
+    Answer, Call, Command, ConsumerId, Event, ForwarderId, Input, LockId, Message, Node, NodeOptions, Output,
+    PageEvent,
 };
 
 /// The place that a node runs in.
@@ -45,6 +47,8 @@ pub trait Platform: 'static {
     ) -> impl Future<Output = Delivery> + 'static;
     /// Resolves when the place has nothing better to do.
     fn idle(&self) -> impl Future<Output = ()> + 'static;
+    /// Lets an assignor of the application decide.
+    fn assign(&self, spec: &Spec) -> impl Future<Output = Result<Map<String, Partitions>, Error>> + 'static;
     /// Tells the application something.
     fn event(&self, event: Event);
 }
@@ -74,15 +78,23 @@ impl Asked {
     }
 }
 
-enum Held<P: Platform> {
-    Waiting(AbortHandle),
-    Held { _guard: <P::Locks as Locks>::Guard },
+/// A lock that is waited for or held; dropping it gives it up at once.
+struct Held<P: Platform> {
+    watch: AbortHandle,
+    guard: Option<<P::Locks as Locks>::Guard>,
+}
+
+impl<P: Platform> Drop for Held<P> {
+    fn drop(&mut self) {
+        self.watch.abort();
+        self.guard = None;
+    }
 }
 
 impl<P: Platform> Driver<P> {
     /// Starts a node whose choices follow from `seed`.
-    pub fn start(platform: P, seed: u64) -> Rc<Self> {
-        let node = Node::new(platform.clock().now(), seed);
+    pub fn start(platform: P, seed: u64, options: NodeOptions) -> Rc<Self> {
+        let node = Node::new(platform.clock().now(), seed, options);
         Rc::new(Self {
             platform,
             node: RefCell::new(node),
@@ -93,6 +105,11 @@ impl<P: Platform> Driver<P> {
             sleep: Cell::new(None),
             closed: Cell::new(false),
         })
+    }
+
+    /// Looks at the node.
+    pub fn node<T>(&self, look: impl FnOnce(&Node) -> T) -> T {
+        look(&self.node.borrow())
     }
 
     /// The place that the node runs in.
@@ -164,11 +181,8 @@ impl<P: Platform> Driver<P> {
         if let Some(sleep) = self.sleep.take() {
             sleep.abort();
         }
-        for (_, held) in core::mem::take(&mut *self.locks.borrow_mut()).into_entries() {
-            if let Held::Waiting(handle) = held {
-                handle.abort();
-            }
-        }
+        // Dropped after the borrow: a lock that is released may call back.
+        drop(core::mem::take(&mut *self.locks.borrow_mut()));
         let waiting = core::mem::take(&mut *self.waiting.borrow_mut());
         for (_, sender) in waiting.into_entries() {
             // The caller may have stopped waiting.
@@ -205,7 +219,6 @@ impl<P: Platform> Driver<P> {
                 });
             }
             Output::Send(message) => self.platform.bus().send(&message.encode()),
-            Output::Acquire(lock, name) => self.acquire(lock, name),
             Output::Idle(id) => {
                 let driver = Rc::clone(self);
                 let idle = self.platform.idle();
@@ -214,10 +227,11 @@ impl<P: Platform> Driver<P> {
                     driver.handle(Input::Idle(id));
                 });
             }
+            Output::Acquire(lock, name) => self.acquire(lock, name, false),
+            Output::Steal(lock, name) => self.acquire(lock, name, true),
             Output::Release(lock) => {
-                if let Some(Held::Waiting(handle)) = self.locks.borrow_mut().remove(&lock) {
-                    handle.abort();
-                }
+                let held = self.locks.borrow_mut().remove(&lock);
+                drop(held);
             }
             Output::Deliver { forwarder, ticket, batches, keepalive } => {
                 let driver = Rc::clone(self);
@@ -225,6 +239,14 @@ impl<P: Platform> Driver<P> {
                 self.platform.spawn(async move {
                     let delivery = delivery.await;
                     driver.handle(Input::Delivered(forwarder, ticket, delivery));
+                });
+            }
+            Output::Assign(spec) => {
+                let driver = Rc::clone(self);
+                let assignment = self.platform.assign(&spec);
+                self.platform.spawn(async move {
+                    let result = assignment.await;
+                    driver.handle(Input::Assigned(spec.group, spec.group_epoch, result));
                 });
             }
             Output::Done(call, result) => self.answer(call, result),
@@ -240,16 +262,22 @@ impl<P: Platform> Driver<P> {
         }
     }
 
-    fn acquire(self: &Rc<Self>, lock: LockId, name: String) {
+    fn acquire(self: &Rc<Self>, lock: LockId, name: String, steal: bool) {
         let driver = Rc::clone(self);
-        let (task, handle) = abortable(async move {
-            let guard = driver.platform.locks().acquire(&name).await;
-            if let Ok(guard) = guard {
-                driver.locks.borrow_mut().insert(lock, Held::Held { _guard: guard });
+        let (task, watch) = abortable(async move {
+            if let Ok(guard) = driver.platform.locks().acquire(&name, steal).await {
+                let stolen = guard.stolen();
+                if let Some(held) = driver.locks.borrow_mut().get_mut(&lock) {
+                    held.guard = Some(guard);
+                }
                 driver.handle(Input::Granted(lock));
+                stolen.take().await;
             }
+            let held = driver.locks.borrow_mut().remove(&lock);
+            drop(held);
+            driver.handle(Input::LockLost(lock));
         });
-        self.locks.borrow_mut().insert(lock, Held::Waiting(handle));
+        self.locks.borrow_mut().insert(lock, Held { watch, guard: None });
         self.platform.spawn(async move {
             // Aborted: the node no longer wants the lock.
             let _ = task.await;

@@ -14,4 +14,5 @@ mod slot;
 pub mod web;
 
 pub use adopt::adopt;
-pub use ports::{Apply, Bus, Clock, Locks, Storage, StorageEvent, run};
+pub use ports::{Apply, Bus, Clock, Guard, Locks, Storage, StorageEvent, run};
+pub use slot::Slot;

@@ -3,7 +3,9 @@
 #![allow(async_fn_in_trait)]
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
+use super::slot::Slot;
 use crate::base::{Code, Error, Instant, Now};
 use crate::log::{Op, Plan, Rows, Store, Write};
 
@@ -53,10 +55,16 @@ pub trait Clock {
 /// Exclusive locks that are released when their holder's context dies.
 pub trait Locks {
     /// What holds the lock; dropping it releases the lock.
-    type Guard;
+    type Guard: Guard;
 
-    /// Resolves when the lock is held.
-    async fn acquire(&self, name: &str) -> Result<Self::Guard, Error>;
+    /// Resolves when the lock is held: at once where `steal` is set, whoever holds it.
+    async fn acquire(&self, name: &str, steal: bool) -> Result<Self::Guard, Error>;
+}
+
+/// What holds a lock.
+pub trait Guard {
+    /// Filled when another node has stolen the lock.
+    fn stolen(&self) -> Rc<Slot<()>>;
 }
 
 /// Refuses writes to a store that `plan` did not name: a backend locks no other.

@@ -7,19 +7,19 @@ use std::task::{Poll, Waker};
 /// comes after the task gave up is dropped.
 ///
 /// Within one thread this does what a oneshot channel does, at a fifth of its code for each type.
-pub(super) struct Slot<T> {
+pub struct Slot<T> {
     value: Cell<Option<T>>,
     waker: Cell<Option<Waker>>,
 }
 
 impl<T> Slot<T> {
     /// An empty one.
-    pub(super) fn new() -> Rc<Self> {
+    pub fn new() -> Rc<Self> {
         Rc::new(Self { value: Cell::new(None), waker: Cell::new(None) })
     }
 
     /// Puts the value in, and wakes the task.
-    pub(super) fn fill(&self, value: T) {
+    pub fn fill(&self, value: T) {
         self.value.set(Some(value));
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -27,7 +27,7 @@ impl<T> Slot<T> {
     }
 
     /// Resolves with the value.
-    pub(super) fn take(&self) -> impl Future<Output = T> + Unpin {
+    pub fn take(&self) -> impl Future<Output = T> + Unpin {
         poll_fn(|context| match self.value.take() {
             Some(value) => Poll::Ready(value),
             None => {

@@ -1,8 +1,8 @@
 //! Plain objects over the boundary, field by field: configuration and descriptions, never records. The page does
 //! without serde here: reading through it costs 15 kB of gzipped wasm, most of it for printing floats in refusals.
 
-use js_sys::{Array, Object, Reflect};
-use wasm_bindgen::JsValue;
+use js_sys::{Array, Object, Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
 
 use super::error;
 use crate::base::{Code, Error};
@@ -25,6 +25,11 @@ pub(super) fn number(object: &JsValue, name: &str) -> Option<f64> {
 /// True if the field is there and true.
 pub(super) fn flag(object: &JsValue, name: &str) -> bool {
     get(object, name).is_truthy()
+}
+
+/// The field's bytes; none where it has none.
+pub(super) fn bytes(object: &JsValue, name: &str) -> Vec<u8> {
+    get(object, name).dyn_into().map_or_else(|_| Vec::new(), |bytes: Uint8Array| bytes.to_vec())
 }
 
 /// The field, if it is an array.

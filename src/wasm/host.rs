@@ -10,7 +10,7 @@ use crate::client::forwarder;
 use crate::node::{Event, ForwarderId};
 use crate::platform::StorageEvent;
 
-/// What the wasm asks of the JavaScript around it: an object with `event` and `deliver`.
+/// What the wasm asks of the JavaScript around it: an object with `event`, `deliver` and `assign`.
 pub(super) struct Host {
     pub(super) object: JsValue,
     /// The forwarders whose sinks want their records decoded.
@@ -94,6 +94,22 @@ impl Host {
                     ("logStartOffset", start.to_string().into()),
                 ],
             ),
+            Event::Rebalancing { group, member } => {
+                self.tell("group.rebalancing", &[("groupId", group.into()), ("memberId", member.into())]);
+            }
+            Event::Heartbeat { group, member, epoch } => self.tell(
+                "group.heartbeat",
+                &[("groupId", group.into()), ("memberId", member.into()), ("memberEpoch", (*epoch).into())],
+            ),
+            Event::GroupFailed { group, error } => self.tell(
+                "group.failed",
+                &[
+                    ("groupId", group.into()),
+                    ("code", error.code().name().into()),
+                    ("message", error.message().into()),
+                ],
+            ),
+            Event::TopicChanged(topic) => self.tell("topic.changed", &[("topic", topic.into())]),
             Event::Trimmed { topic, partition, start } => self.tell(
                 "log.trimmed",
                 &[

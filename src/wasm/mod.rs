@@ -1,5 +1,7 @@
 //! F6, the boundary to JavaScript: one file an exported class, values in and values out.
 
+#[cfg(feature = "page")]
+mod assign;
 #[cfg(feature = "collector")]
 mod collector;
 #[cfg(feature = "page")]

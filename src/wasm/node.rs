@@ -15,7 +15,7 @@ use crate::base::{Error, TopicConfig};
 use crate::client::producer::Sent;
 use crate::log::TopicRow;
 use crate::log::batch::Compression;
-use crate::node::{Acks, Answer, Call, ForwardOptions, ForwarderId, PageEvent};
+use crate::node::{Acks, Answer, Call, ForwardOptions, ForwarderId, NodeOptions, PageEvent};
 use crate::platform::compressing::Compressing;
 use crate::platform::driver::Driver;
 use crate::platform::{adopt, web};
@@ -45,7 +45,9 @@ impl Node {
         let parts = parts.map_err(|failure| error::to_js(&failure))?;
         let storage = Compressing { inner: parts.storage, codec: Rc::clone(&host) };
         let page = Page { storage, bus: parts.bus, clock: parts.clock, locks: parts.locks, host };
-        let driver = Driver::start(page, web::seed());
+        let place =
+            NodeOptions { locks: page.locks.supported(), visible: web::visible(), ..NodeOptions::default() };
+        let driver = Driver::start(page, web::seed(), place);
         driver.complete(flag(&options, "complete"));
         let weak = Rc::downgrade(&driver);
         opened.replace(Weak::clone(&weak));
@@ -245,9 +247,9 @@ impl Node {
     }
 
     /// A consumer of this group.
-    pub fn consumer(&self, group: String) -> Consumer {
+    pub fn consumer(&self, group: &str, options: JsValue) -> Result<Consumer, JsValue> {
         self.consumers.set(self.consumers.get() + 1);
-        Consumer::open(&self.driver, self.consumers.get(), group)
+        Consumer::open(&self.driver, self.consumers.get(), group, &options)
     }
 
     /// Forwards a topic to the sink that the host knows by `id`.

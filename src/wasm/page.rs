@@ -6,9 +6,10 @@ use js_sys::Promise;
 use wasm_bindgen::JsValue;
 
 use super::host::Host;
-use super::{error, sink};
-use crate::base::{Code, Error};
+use super::{assign, error, sink};
+use crate::base::{Code, Error, Map};
 use crate::client::forwarder::{Delivery, WireBatch};
+use crate::group::{Partitions, Spec};
 use crate::node::{Answer, Call, Event, ForwarderId};
 use crate::platform::compressing::Compressing;
 use crate::platform::driver::{Driver, Platform};
@@ -64,6 +65,10 @@ impl Platform for Page {
 
     fn idle(&self) -> impl Future<Output = ()> + 'static {
         web::idle()
+    }
+
+    fn assign(&self, spec: &Spec) -> impl Future<Output = Result<Map<String, Partitions>, Error>> + 'static {
+        assign::late_assign(&self.host, spec)
     }
 
     fn event(&self, event: Event) {

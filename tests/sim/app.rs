@@ -36,6 +36,7 @@ pub enum Asked {
     Flush(Vec<String>),
     Create(&'static str),
     Reader(usize),
+    Step(usize),
     Forward,
     Other,
 }
@@ -178,6 +179,7 @@ impl World {
             }
             (Asked::Flush(names), Err(_)) => self.pages[page].app.unflushed.extend(names),
             (Asked::Reader(reader), result) => self.reader_answered(page, reader, result),
+            (Asked::Step(reader), Ok(Answer::Rebalance(Some(step)))) => self.rebalanced(page, reader, &step),
             (Asked::Create(topic), Err(error)) if error.code() != Code::TopicAlreadyExists => {
                 self.say(|| format!("page {page} cannot create {topic}: {error}"));
             }

@@ -4,7 +4,7 @@
 use headwater::base::{Error, Offset, TopicPartition};
 use headwater::client::consumer::{Records, Reset};
 use headwater::log::batch;
-use headwater::node::{Answer, Call, Command, Input};
+use headwater::node::{Answer, Call, Command, ConsumerOptions, Input, Rebalance, RebalanceKind};
 
 use super::app::{Asked, PLAIN};
 use super::page::PageId;
@@ -45,7 +45,7 @@ impl World {
         }
         let id = 1;
         self.pages[page].app.readers.push(Reader { id, stage: Stage::Joins, next: Vec::new() });
-        self.handle(page, Input::Consumer(id, Command::Open(group(page))));
+        self.handle(page, Input::Consumer(id, Command::Open(Box::new(ConsumerOptions::new(&group(page))))));
         self.handle(page, Input::Consumer(id, Command::Subscribe(PLAIN.into(), Reset::Earliest)));
         self.call(page, Call::Join(id), Asked::Reader(0));
     }
@@ -54,7 +54,10 @@ impl World {
         let (id, stage) =
             (self.pages[page].app.readers[reader].id, self.pages[page].app.readers[reader].stage);
         let (stage, call) = match (stage, result) {
-            (Stage::Joins, Ok(_)) => (Stage::Reads, Call::Fetch(id, 100_000)),
+            (Stage::Joins, Ok(_)) => {
+                self.call(page, Call::Rebalance(id), Asked::Step(reader));
+                (Stage::Reads, Call::Fetch(id, 100_000))
+            }
             (Stage::Joins, Err(_)) => return self.push(1_000, What::ReadAgain(page, reader)),
 
             (Stage::Reads, Ok(Answer::Records(Some(records)))) => {
@@ -75,6 +78,16 @@ impl World {
         };
         self.pages[page].app.readers[reader].stage = stage;
         self.call(page, call, Asked::Reader(reader));
+    }
+
+    /// The application takes a step of a rebalance, and asks for the next.
+    pub fn rebalanced(&mut self, page: PageId, reader: usize, step: &Rebalance) {
+        let id = self.pages[page].app.readers[reader].id;
+        if step.kind != RebalanceKind::Assign {
+            self.pages[page].app.readers[reader].next.clear();
+        }
+        self.handle(page, Input::Consumer(id, Command::Rebalanced));
+        self.call(page, Call::Rebalance(id), Asked::Step(reader));
     }
 
     /// What has failed is asked for again.

@@ -71,6 +71,11 @@ impl Locks {
         queue.holder
     }
 
+    /// Takes the lock from whoever holds it; answers who that was.
+    pub fn steal(&mut self, name: String, request: Request) -> Option<Request> {
+        self.queues.entry(name).or_default().holder.replace(request)
+    }
+
     /// Takes the lock from whoever holds it, for the first who waits; the holder is not told in time.
     pub fn steal_for_waiter(&mut self, pick: usize) -> Freed {
         let contended: Vec<&String> = self

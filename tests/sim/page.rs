@@ -2,7 +2,7 @@
 
 use headwater::base::{Error, Instant, Now, Timestamp};
 use headwater::client::forwarder::Delivery;
-use headwater::node::{AnyReply, ForwarderId, Input, LockId, Message, Node, PageEvent, Ticket};
+use headwater::node::{AnyReply, ForwarderId, Input, LockId, Message, Node, NodeOptions, PageEvent, Ticket};
 
 use super::app::App;
 
@@ -49,6 +49,7 @@ pub struct Page {
 pub enum Told {
     Stored(Ticket, Result<AnyReply, Error>),
     Granted(LockId),
+    LockLost(LockId),
     Idle(u64),
     Message(Vec<u8>),
     Delivered(ForwarderId, u64, Delivery),
@@ -62,6 +63,7 @@ impl Told {
         Some(match self {
             Self::Stored(ticket, result) => Input::Stored(ticket, result),
             Self::Granted(lock) => Input::Granted(lock),
+            Self::LockLost(lock) => Input::LockLost(lock),
             Self::Idle(ticket) => Input::Idle(ticket),
             Self::Message(bytes) => Input::Message(Message::decode(&bytes)?),
             Self::Delivered(id, ticket, delivery) => Input::Delivered(id, ticket, delivery),
@@ -74,7 +76,7 @@ impl Told {
 impl Page {
     pub fn new(origin: usize, time: u64, skew: i64, seed: u64, app: App) -> Self {
         let lag = time - 100;
-        let node = Node::new(now(time, lag, skew), seed);
+        let node = Node::new(now(time, lag, skew), seed, NodeOptions::default());
         Self {
             origin,
             node,

@@ -280,6 +280,13 @@ impl World {
                 let freed = self.origins[origin].locks.request(name, (page, lock));
                 self.pass_on(origin, freed, 0);
             }
+            Output::Steal(lock, name) => {
+                if let Some((holder, lost)) = self.origins[origin].locks.steal(name, (page, lock)) {
+                    self.push(1, What::Tell(holder, Told::LockLost(lost)));
+                }
+                self.push(1, What::Tell(page, Told::Granted(lock)));
+            }
+            Output::Assign(_) => {}
             Output::Release(lock) => self.release(page, lock),
             Output::Idle(ticket) => {
                 let after = 1 + self.random.below(50);
@@ -368,6 +375,7 @@ fn kind(input: &Input) -> u64 {
         Input::Reopened => 7,
         Input::Page(_) => 8,
         Input::Idle(_) => 9,
+        Input::LockLost(_) => 11,
         _ => 10,
     }
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod origin;
+pub mod tabs;
 
 use std::collections::BTreeMap;
 

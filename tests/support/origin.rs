@@ -6,7 +6,9 @@ use headwater::base::{Code, Error, Now};
 use headwater::log::Op;
 use headwater::log::batch::{Compression, records};
 use headwater::log::ops::Fetch;
-use headwater::node::{Acks, Answer, AnyOp, AnyReply, Call, Event, Input, LockId, Message, Node, Output};
+use headwater::node::{
+    Acks, Answer, AnyOp, AnyReply, Call, Event, Input, LockId, Message, Node, NodeOptions, Output,
+};
 
 use super::{FrameWriter, Table};
 
@@ -34,7 +36,7 @@ pub struct Origin {
 
 impl Origin {
     pub fn node(&mut self) -> usize {
-        self.nodes.push(Node::new(self.now, 100 + self.nodes.len() as u64));
+        self.nodes.push(Node::new(self.now, 100 + self.nodes.len() as u64, NodeOptions::default()));
         self.answers.push(BTreeMap::new());
         self.nodes.len() - 1
     }
@@ -67,7 +69,9 @@ impl Origin {
             Output::Done(call, result) => {
                 self.answers[node].insert(call, result);
             }
-            Output::Deliver { .. } => panic!("nothing is forwarded here"),
+            Output::Steal(..) | Output::Assign(_) | Output::Deliver { .. } => {
+                panic!("there is no group here")
+            }
             Output::Event(event) => self.events.push(event),
         }
     }

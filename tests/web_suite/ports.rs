@@ -15,9 +15,9 @@ async fn a_lock_excludes_and_is_handed_over_when_its_guard_is_dropped() {
     let name = Database::new().0;
     let (one, other) = (PageLocks::open(&name), PageLocks::open(&name));
     assert!(one.supported());
-    let held = one.acquire("group").await.unwrap();
-    let elsewhere = PageLocks::open("another log").acquire("group").await.unwrap();
-    let mut waiting = Box::pin(other.acquire("group"));
+    let held = one.acquire("group", false).await.unwrap();
+    let elsewhere = PageLocks::open("another log").acquire("group", false).await.unwrap();
+    let mut waiting = Box::pin(other.acquire("group", false));
     assert!(waiting.as_mut().now_or_never().is_none());
     faults::settle().await;
     assert!(waiting.as_mut().now_or_never().is_none());
@@ -37,18 +37,18 @@ async fn a_lock_request_that_is_dropped_is_withdrawn() {
     faults::uncaught();
     let name = Database::new().0;
     let locks = PageLocks::open(&name);
-    let held = locks.acquire("a").await.unwrap();
-    let mut queued = Box::pin(locks.acquire("a"));
+    let held = locks.acquire("a", false).await.unwrap();
+    let mut queued = Box::pin(locks.acquire("a", false));
     assert!(queued.as_mut().now_or_never().is_none());
     faults::settle().await;
     drop(queued);
     // Dropped before the browser has looked at it.
-    assert!(locks.acquire("b").now_or_never().is_none());
+    assert!(locks.acquire("b", false).now_or_never().is_none());
     faults::settle().await;
     assert_eq!(faults::locks().await, format!("held headwater/{name}/a pending "));
     drop(held);
-    assert!(locks.acquire("a").await.is_ok());
-    assert!(locks.acquire("b").await.is_ok());
+    assert!(locks.acquire("a", false).await.is_ok());
+    assert!(locks.acquire("b", false).await.is_ok());
     faults::settle().await;
     assert_eq!(faults::uncaught(), "");
 }
@@ -60,8 +60,8 @@ async fn without_web_locks_a_lock_holds_within_the_realm_and_says_so() {
     let name = Database::new().0;
     let (one, other) = (PageLocks::open(&name), PageLocks::open(&name));
     assert!(!one.supported());
-    let held = one.acquire("a").now_or_never().unwrap().unwrap();
-    let mut waiting = Box::pin(other.acquire("a"));
+    let held = one.acquire("a", false).now_or_never().unwrap().unwrap();
+    let mut waiting = Box::pin(other.acquire("a", false));
     assert!(waiting.as_mut().now_or_never().is_none());
     drop(held);
     assert!(waiting.now_or_never().is_some());
@@ -153,8 +153,8 @@ async fn a_log_without_indexed_db_opens_in_memory_and_says_so() {
     assert!(heard.borrow().is_empty());
     faults::settle().await;
     assert_eq!(*heard.borrow(), [b"hello".to_vec()]);
-    let held = one.locks.acquire("a").await.unwrap();
-    assert!(other.locks.acquire("a").now_or_never().is_none());
+    let held = one.locks.acquire("a", false).await.unwrap();
+    assert!(other.locks.acquire("a", false).now_or_never().is_none());
     drop(held);
     faults::restore();
 }

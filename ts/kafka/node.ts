@@ -1,10 +1,17 @@
 import type { Node } from '../generated/page-bindings.js'
 import { instance } from '../native/instance.ts'
-import type { ConsumerOptions, Delivery, Host, NodeEvent, OpenOptions, WireBatch } from '../native/types.ts'
+import type {
+  ConsumerOptions,
+  Delivery,
+  Host,
+  NativeConsumer,
+  NodeEvent,
+  OpenOptions,
+  WireBatch,
+} from '../native/types.ts'
 import type { Assigners, AssignmentSpec } from './assigners.ts'
 import { codecOf } from './compression.ts'
 import { fromNative, KafkaJSError } from './errors.ts'
-import { legacy } from './legacy.ts'
 import { watchPage } from './page.ts'
 import { Member, panicked, RunningNode } from './running.ts'
 import { Sender } from './sender.ts'
@@ -77,7 +84,7 @@ export class NodeHandle implements Host {
   /** A consumer of the group. */
   async member(groupId: string, options: ConsumerOptions): Promise<Member> {
     const running = await this.complete()
-    return new Member(running, await running.run((node) => legacy(node, groupId, options)))
+    return new Member(running, await running.run((node) => node.consumer(groupId, options) as NativeConsumer))
   }
 
   /** Hears of what the node reports, and first of a storage that failed before. */

@@ -1,9 +1,9 @@
 //! Reading: positions of the assigned partitions, fetches one at a time, commits of what was handled.
 //!
 //! ```text
-//! assign() -> FetchOffsets, ListBounds -> ready
+//! assign() -> FetchOffsets, ListBounds -> ready -> activate()
 //! fetch()  -> Fetch -> records, or a wait for a notice that something was appended
-//! resolve() moves what commit() stores
+//! stop()   -> what is under way is stale -> remove()
 //! ```
 
 mod position;
@@ -15,16 +15,15 @@ pub use position::Reset;
 
 use crate::base::{Error, Instant, Map, Now, Offset, TopicId, TopicPartition};
 use crate::client::producer::CallId;
-use crate::group::{CommitOffsets, CommittedOffset, FetchOffsets, OffsetCommit};
-use crate::log::TopicRow;
+use crate::group::{CommitOffsets, CommittedOffset, FetchOffsets, OffsetCommit, Partitions};
 use crate::log::ops::{Bounds, Fetch, Fetched, ListBounds};
 
 /// What the consumer wants done.
 pub enum Output {
-    /// Run, then call [`Consumer::offsets_fetched`] with this list of partitions.
-    FetchOffsets(FetchOffsets),
-    /// Run, then call [`Consumer::bounds_listed`].
-    ListBounds(ListBounds),
+    /// Run, then call [`Consumer::offsets_fetched`] with this list of partitions and this number.
+    FetchOffsets(FetchOffsets, u64),
+    /// Run, then call [`Consumer::bounds_listed`] in the same way.
+    ListBounds(ListBounds, u64),
     /// Run, then call [`Consumer::fetched`] with this seek count.
     Fetch(Fetch, u64),
     /// Every assigned partition has a position.
@@ -59,6 +58,10 @@ pub struct Consumer {
     turn: usize,
     waiting: Option<(CallId, usize)>,
     in_flight: bool,
+    /// Counts the assignments: what was looked up for an earlier one is void.
+    lookups: u64,
+    /// When to look up again what could not be read.
+    look_up_at: Option<Instant>,
     recheck_at: Option<Instant>,
     outputs: VecDeque<Output>,
 }
@@ -76,6 +79,8 @@ impl Consumer {
             turn: 0,
             waiting: None,
             in_flight: false,
+            lookups: 0,
+            look_up_at: None,
             recheck_at: None,
             outputs: VecDeque::new(),
         }
@@ -86,29 +91,65 @@ impl Consumer {
         &self.group
     }
 
-    /// Assigns these topics' partitions; those that were assigned before keep their positions.
-    pub fn assign(&mut self, topics: &[(String, TopicRow, Reset)]) {
-        self.topics = topics.iter().map(|(name, row, _)| (row.id, name.clone())).collect();
-        self.positions.retain(|tp, _| self.topics.contains_key(&tp.topic));
-        for (_, row, reset) in topics {
-            for tp in row.topic_partitions() {
-                self.positions.get_or_insert_with(tp, || Position::new(*reset));
-            }
+    /// Assigns these partitions too. They are not read before [`Consumer::activate`].
+    pub fn assign(&mut self, partitions: impl Iterator<Item = (TopicPartition, String, Reset)>) {
+        for (tp, topic, reset) in partitions {
+            self.topics.insert(tp.topic, topic);
+            self.positions.get_or_insert_with(tp, || Position::new(reset));
         }
+        self.look_up();
+    }
+
+    /// Finds the positions later, unless others were assigned since the look-up of this number.
+    pub fn look_up_at(&mut self, lookup: u64, at: Instant) {
+        if lookup == self.lookups {
+            self.look_up_at = Some(at);
+        }
+    }
+
+    /// Finds the positions that are not known; what was asked before is void.
+    pub fn look_up(&mut self) {
+        self.lookups += 1;
+        self.look_up_at = None;
         let partitions: Vec<_> = self.unresolved().collect();
-        if partitions.is_empty() {
-            self.outputs.push_back(Output::Ready);
+        self.outputs.push_back(if partitions.is_empty() {
+            Output::Ready
         } else {
-            self.outputs.push_back(Output::FetchOffsets(FetchOffsets {
-                group: self.group.clone(),
-                member: None,
-                partitions,
-            }));
-        }
+            Output::FetchOffsets(
+                FetchOffsets { group: self.group.clone(), member: None, partitions },
+                self.lookups,
+            )
+        });
+    }
+
+    /// The application knows what is assigned: it is read from now on.
+    pub fn activate(&mut self) {
+        self.positions.values_mut().for_each(Position::activate);
+        self.start_fetch();
+    }
+
+    /// These partitions are about to be given up: they are read no more, and may still be committed.
+    pub fn stop(&mut self, partitions: &Partitions) {
+        let stopped = self.positions.iter_mut().filter(|(tp, _)| partitions.contains(**tp));
+        stopped.for_each(|(_, position)| position.stop());
+    }
+
+    /// Gives up all but these partitions.
+    pub fn keep(&mut self, partitions: &Partitions) {
+        self.positions.retain(|tp, _| partitions.contains(*tp));
+    }
+
+    /// These partitions are given up.
+    pub fn remove(&mut self, partitions: &Partitions) {
+        self.positions.retain(|tp, _| !partitions.contains(*tp));
+        let positions = &self.positions;
+        self.topics.retain(|id, _| positions.keys().any(|tp| tp.topic == *id));
     }
 
     /// Gives everything up: the next [`Consumer::assign`] begins at what was committed.
     pub fn revoke(&mut self) {
+        self.lookups += 1;
+        self.look_up_at = None;
         self.positions.clear();
         self.wake();
     }
@@ -118,37 +159,53 @@ impl Consumer {
     }
 
     /// What the group had committed for `partitions`.
-    pub fn offsets_fetched(&mut self, partitions: &[TopicPartition], offsets: &[Option<CommittedOffset>]) {
+    pub fn offsets_fetched(
+        &mut self,
+        lookup: u64,
+        partitions: &[TopicPartition],
+        offsets: &[Option<CommittedOffset>],
+    ) {
+        if lookup != self.lookups {
+            return;
+        }
         for (tp, committed) in partitions.iter().zip(offsets) {
             if let (Some(position), Some(committed)) = (self.positions.get_mut(tp), committed) {
                 position.begin_at(committed.offset);
             }
         }
         let partitions: Vec<_> = self.unresolved().collect();
-        if partitions.is_empty() {
-            self.outputs.push_back(Output::Ready);
+        self.outputs.push_back(if partitions.is_empty() {
+            Output::Ready
         } else {
-            self.outputs.push_back(Output::ListBounds(ListBounds { partitions }));
-        }
+            Output::ListBounds(ListBounds { partitions }, lookup)
+        });
     }
 
     /// The ends of `partitions`, for those that have no position of their own.
-    pub fn bounds_listed(&mut self, partitions: &[TopicPartition], bounds: &[Bounds]) {
+    pub fn bounds_listed(&mut self, lookup: u64, partitions: &[TopicPartition], bounds: &[Bounds]) {
+        if lookup != self.lookups {
+            return;
+        }
         for (tp, bounds) in partitions.iter().zip(bounds) {
             if let Some(position) = self.positions.get_mut(tp) {
                 position.reset_to(*bounds);
             }
         }
-        self.outputs.push_back(Output::Ready);
+        if self.unresolved().next().is_none() {
+            self.outputs.push_back(Output::Ready);
+        }
         self.start_fetch();
     }
 
-    /// Asks for records; one call at a time.
-    pub fn fetch(&mut self, now: Now, call: CallId, bytes_max: usize) {
-        self.wake();
+    /// Asks for records; one call at a time: false where another one waits.
+    pub fn fetch(&mut self, now: Now, call: CallId, bytes_max: usize) -> bool {
+        if self.waiting.is_some() {
+            return false;
+        }
         self.waiting = Some((call, bytes_max));
         self.recheck_at = Some(now.instant + Self::RECHECK_MS);
         self.start_fetch();
+        true
     }
 
     /// Ends a waiting fetch without records.
@@ -185,7 +242,7 @@ impl Consumer {
         self.in_flight = false;
         // A seek, a pause or a revocation meanwhile makes the answer stale: the records are read again when wanted.
         let position =
-            self.positions.get_mut(&tp).filter(|position| position.seeks == seeks && !position.paused);
+            self.positions.get_mut(&tp).filter(|position| position.seeks == seeks && position.active());
         match (position, result) {
             (None, _) => {}
             (Some(_), Err(error)) => {
@@ -210,6 +267,15 @@ impl Consumer {
         self.start_fetch();
     }
 
+    /// There is no such partition any more: it is read no more, until the group says what is there instead.
+    pub fn gone(&mut self, tp: TopicPartition) {
+        self.in_flight = false;
+        if let Some(position) = self.positions.get_mut(&tp) {
+            position.stop();
+        }
+        self.start_fetch();
+    }
+
     /// Records were appended: the partition now ends at `end`.
     pub fn appended(&mut self, tp: TopicPartition, end: Offset) {
         if let Some(position) = self.positions.get_mut(&tp) {
@@ -229,6 +295,10 @@ impl Consumer {
     pub fn seek(&mut self, tp: TopicPartition, offset: Offset) {
         if let Some(position) = self.positions.get_mut(&tp) {
             position.seek(offset);
+            if position.next.is_none() {
+                // At once: what is appended from now on lies beyond that end.
+                self.outputs.push_back(Output::ListBounds(ListBounds { partitions: vec![tp] }, self.lookups));
+            }
             self.start_fetch();
         }
     }
@@ -241,8 +311,8 @@ impl Consumer {
         }
     }
 
-    /// Commits what was handled since the last commit. Nothing to do: `None`.
-    pub fn commit_handled(&mut self, now: Now) -> Option<CommitOffsets> {
+    /// What was handled since the last commit.
+    pub fn handled(&mut self, now: Now) -> Vec<OffsetCommit> {
         let mut offsets = Vec::new();
         for (tp, position) in self.positions.iter_mut() {
             if let Some(offset) = position.take_uncommitted() {
@@ -250,7 +320,7 @@ impl Consumer {
                 offsets.push(OffsetCommit { tp: *tp, committed });
             }
         }
-        (!offsets.is_empty()).then(|| CommitOffsets { group: self.group.clone(), member: None, offsets })
+        offsets
     }
 
     /// A commit has failed: the next one stores these again.
@@ -269,11 +339,19 @@ impl Consumer {
             self.positions.values_mut().for_each(Position::doubt_end);
             self.start_fetch();
         }
+        if self.look_up_at.is_some_and(|at| at <= now.instant) {
+            self.look_up();
+        }
     }
 
     /// When [`Consumer::tick`] is needed next.
     pub fn deadline(&self) -> Option<Instant> {
-        self.recheck_at
+        self.recheck_at.into_iter().chain(self.look_up_at).min()
+    }
+
+    /// True while a fetch waits for records.
+    pub fn waits(&self) -> bool {
+        self.waiting.is_some()
     }
 
     /// What is to be done next.
@@ -284,6 +362,11 @@ impl Consumer {
     /// The name of a topic that is assigned.
     pub fn topic(&self, id: TopicId) -> Option<&str> {
         self.topics.get(&id).map(String::as_str)
+    }
+
+    /// The next offset to read of a partition that is assigned.
+    pub fn position(&self, tp: TopicPartition) -> Option<Offset> {
+        self.positions.get(&tp)?.next
     }
 
     /// The assigned partition of this name.

@@ -14,6 +14,8 @@ pub enum Reset {
 /// Where one consumer stands in one partition.
 pub(super) struct Position {
     reset: Reset,
+    /// The end that the application has sought, until it is found.
+    sought: Option<Reset>,
     /// The next offset to fetch; `None` until it is known.
     pub(super) next: Option<Offset>,
     /// The end as last heard of; `None` where it must be looked up.
@@ -22,7 +24,11 @@ pub(super) struct Position {
     pub(super) handled: Option<Offset>,
     /// What was committed last.
     pub(super) committed: Option<Offset>,
-    pub(super) paused: bool,
+    paused: bool,
+    /// The application knows of the assignment.
+    known: bool,
+    /// The application is about to give the partition up.
+    stopped: bool,
     /// Counts what makes a fetch under way stale.
     pub(super) seeks: u64,
     batch_bytes: usize,
@@ -36,11 +42,14 @@ impl Position {
     pub(super) fn new(reset: Reset) -> Self {
         Self {
             reset,
+            sought: None,
             next: None,
             end: None,
             handled: None,
             committed: None,
             paused: false,
+            known: false,
+            stopped: false,
             seeks: 0,
             batch_bytes: Self::BATCH_BYTES_GUESS,
         }
@@ -48,7 +57,7 @@ impl Position {
 
     /// The group goes on here.
     pub(super) fn begin_at(&mut self, offset: Offset) {
-        if self.next.is_none() {
+        if self.next.is_none() && self.sought.is_none() {
             self.next = Some(offset);
             self.committed = Some(offset);
         }
@@ -57,15 +66,31 @@ impl Position {
     /// Without a committed offset, the policy decides.
     pub(super) fn reset_to(&mut self, bounds: Bounds) {
         if self.next.is_none() {
-            self.next = Some(if self.reset == Reset::Earliest { bounds.start } else { bounds.end });
+            let reset = self.sought.take().unwrap_or(self.reset);
+            self.next = Some(if reset == Reset::Earliest { bounds.start } else { bounds.end });
             self.end = Some(bounds.end);
         }
     }
 
+    /// True if what is read of it is wanted.
+    pub(super) fn active(&self) -> bool {
+        self.known && !self.stopped && !self.paused
+    }
+
+    pub(super) fn activate(&mut self) {
+        self.known = true;
+    }
+
+    /// What is under way is stale from now on.
+    pub(super) fn stop(&mut self) {
+        self.stopped = true;
+        self.seeks += 1;
+    }
+
     /// The offset to fetch, if there is or may be something there.
     pub(super) fn wants(&self) -> Option<Offset> {
-        let next = self.next.filter(|_| !self.paused)?;
-        (next < 0 || self.end.is_none_or(|end| next < end)).then_some(next)
+        let next = self.next.filter(|_| self.active())?;
+        self.end.is_none_or(|end| next < end).then_some(next)
     }
 
     pub(super) fn batches_for(&self, bytes: usize) -> usize {
@@ -76,10 +101,7 @@ impl Position {
     pub(super) fn took(&mut self, offset: Offset, fetched: &Fetched) -> Option<Offset> {
         self.end = Some(fetched.end);
         if offset < fetched.start || offset > fetched.end {
-            self.next = Some(match (offset, self.reset) {
-                (-2, _) | (0.., Reset::Earliest) => fetched.start,
-                _ => fetched.end,
-            });
+            self.next = Some(if self.reset == Reset::Earliest { fetched.start } else { fetched.end });
             return None;
         }
         let last = fetched.batches.last()?;
@@ -101,11 +123,17 @@ impl Position {
         self.end = None;
     }
 
+    /// Goes on at `offset`; -1 is the end, and any other that is no offset the beginning, which are to be found first.
     pub(super) fn seek(&mut self, offset: Offset) {
         self.seeks += 1;
-        self.next = Some(offset);
         self.end = None;
-        self.handled = (offset >= 0).then_some(offset);
+        let known = (offset >= 0).then_some(offset);
+        (self.next, self.handled) = (known, known);
+        self.sought = match offset {
+            0.. => None,
+            -1 => Some(Reset::Latest),
+            _ => Some(Reset::Earliest),
+        };
     }
 
     pub(super) fn pause(&mut self, paused: bool) {

@@ -3,7 +3,7 @@ use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 use crate::base::Error;
-use crate::platform::ports::Locks;
+use crate::platform::ports::{Guard, Locks};
 use crate::platform::slot::Slot;
 
 /// Exclusive locks within one process, granted in the order that they were asked for. Clones share them.
@@ -15,6 +15,8 @@ pub struct MemoryLocks {
 /// A lock that is held, and who waits for it. There are few, so they are searched in turn.
 struct Held {
     name: String,
+    /// The holder's.
+    stolen: Rc<Slot<()>>,
     waiters: VecDeque<Weak<Slot<MemoryGuard>>>,
 }
 
@@ -22,19 +24,32 @@ struct Held {
 pub struct MemoryGuard {
     locks: MemoryLocks,
     name: String,
+    stolen: Rc<Slot<()>>,
+}
+
+impl MemoryLocks {
+    fn guard(&self, name: &str) -> MemoryGuard {
+        MemoryGuard { locks: self.clone(), name: name.to_string(), stolen: Slot::new() }
+    }
 }
 
 impl Locks for MemoryLocks {
     type Guard = MemoryGuard;
 
-    async fn acquire(&self, name: &str) -> Result<MemoryGuard, Error> {
+    async fn acquire(&self, name: &str, steal: bool) -> Result<MemoryGuard, Error> {
         let granted = Slot::new();
         {
             let mut held = self.held.borrow_mut();
+            let guard = self.guard(name);
             let Some(lock) = held.iter_mut().find(|lock| lock.name == name) else {
-                held.push(Held { name: name.to_string(), waiters: VecDeque::new() });
-                return Ok(MemoryGuard { locks: self.clone(), name: name.to_string() });
+                let stolen = Rc::clone(&guard.stolen);
+                held.push(Held { name: name.to_string(), stolen, waiters: VecDeque::new() });
+                return Ok(guard);
             };
+            if steal {
+                core::mem::replace(&mut lock.stolen, Rc::clone(&guard.stolen)).fill(());
+                return Ok(guard);
+            }
             lock.waiters.retain(|waiter| waiter.strong_count() > 0);
             lock.waiters.push_back(Rc::downgrade(&granted));
         }
@@ -42,15 +57,25 @@ impl Locks for MemoryLocks {
     }
 }
 
+impl Guard for MemoryGuard {
+    fn stolen(&self) -> Rc<Slot<()>> {
+        Rc::clone(&self.stolen)
+    }
+}
+
 impl Drop for MemoryGuard {
     fn drop(&mut self) {
         let mut held = self.locks.held.borrow_mut();
-        let Some(index) = held.iter().position(|lock| lock.name == self.name) else { return };
+        // Whoever was robbed of the lock has nothing to hand over.
+        let own = |lock: &Held| Rc::ptr_eq(&lock.stolen, &self.stolen);
+        let Some(index) = held.iter().position(own) else { return };
         while let Some(next) = held[index].waiters.pop_front() {
             if let Some(next) = next.upgrade() {
+                let guard = self.locks.guard(&self.name);
+                held[index].stolen = Rc::clone(&guard.stolen);
                 drop(held);
                 // A waiter that gives up before it looks drops the guard, and so passes the lock on.
-                next.fill(Self { locks: self.locks.clone(), name: core::mem::take(&mut self.name) });
+                next.fill(guard);
                 return;
             }
         }

@@ -8,7 +8,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use super::dom::{Exception, global, property, set};
 use crate::base::{Code, Error};
 use crate::platform::memory::{MemoryGuard, MemoryLog};
-use crate::platform::ports::Locks;
+use crate::platform::ports::{Guard, Locks};
 use crate::platform::slot::Slot;
 
 #[wasm_bindgen]
@@ -46,8 +46,15 @@ pub struct PageLocks {
 
 /// What holds a lock; dropping it releases the lock.
 pub struct PageGuard {
-    _web: Option<Release>,
+    _release: Option<Release>,
     _realm: Option<MemoryGuard>,
+    stolen: Rc<Slot<()>>,
+}
+
+impl Guard for PageGuard {
+    fn stolen(&self) -> Rc<Slot<()>> {
+        Rc::clone(&self.stolen)
+    }
 }
 
 /// Ends the promise for whose life the browser holds the lock.
@@ -79,38 +86,49 @@ impl PageLocks {
 impl Locks for PageLocks {
     type Guard = PageGuard;
 
-    async fn acquire(&self, name: &str) -> Result<PageGuard, Error> {
+    async fn acquire(&self, name: &str, steal: bool) -> Result<PageGuard, Error> {
         let Some(manager) = &self.manager else {
-            return Ok(PageGuard { _web: None, _realm: Some(self.realm.locks().acquire(name).await?) });
+            let guard = self.realm.locks().acquire(name, steal).await?;
+            let stolen = guard.stolen();
+            return Ok(PageGuard { _release: None, _realm: Some(guard), stolen });
         };
-        let release = request(manager, &format!("{}{name}", self.prefix)).await?;
-        Ok(PageGuard { _web: Some(release), _realm: None })
+        request(manager, &format!("{}{name}", self.prefix), steal).await
     }
 }
 
-async fn request(manager: &LockManager, name: &str) -> Result<Release, Error> {
+async fn request(manager: &LockManager, name: &str, steal: bool) -> Result<PageGuard, Error> {
     let refused = |exception: &Exception| {
         let message = format!("the browser refused the lock {name} ({})", exception.text());
         Error::new(Code::StorageFailed, message)
     };
     let controller = AbortController::new().map_err(|thrown| refused(&Exception::of(&thrown)))?;
     let options = Object::new();
-    set(&options, "signal", &controller.signal());
-    let answer = Slot::new();
+    if steal {
+        // Nobody waits for what is granted at once, and browsers refuse a signal beside it.
+        set(&options, "steal", &JsValue::TRUE);
+    } else {
+        set(&options, "signal", &controller.signal());
+    }
+    let (answer, stolen) = (Slot::new(), Slot::new());
     let grant = Rc::downgrade(&answer);
     let callback = Closure::once(move |_lock: JsValue| hold(&grant));
     let ended = manager.request(name, &options, callback.as_ref().unchecked_ref());
     let ended = ended.map_err(|thrown| refused(&Exception::of(&thrown)))?;
-    let refusal = Rc::downgrade(&answer);
+    let (refusal, robbed) = (Rc::downgrade(&answer), Rc::downgrade(&stolen));
     spawn_local(async move {
-        // It resolves on release and rejects on withdrawal or refusal. The callback lives until then.
-        if let (Err(thrown), Some(refusal)) = (JsFuture::from(ended).await, refusal.upgrade()) {
-            refusal.fill(Err(Exception::of(&thrown)));
+        // It resolves on release and rejects on withdrawal, refusal or theft. The callback lives until then.
+        if let Err(thrown) = JsFuture::from(ended).await {
+            match (refusal.upgrade(), robbed.upgrade()) {
+                (Some(refusal), _) => refusal.fill(Err(Exception::of(&thrown))),
+                (None, Some(robbed)) => robbed.fill(()),
+                (None, None) => {}
+            }
         }
         drop(callback);
     });
     let _withdraw = Withdraw(controller);
-    answer.take().await.map_err(|exception| refused(&exception))
+    let release = answer.take().await.map_err(|exception| refused(&exception))?;
+    Ok(PageGuard { _release: Some(release), _realm: None, stolen })
 }
 
 /// Called by the browser when the lock is granted: the lock is held until the promise ends.

@@ -17,3 +17,9 @@ pub use indexed_db::IndexedDb;
 pub use locks::{PageGuard, PageLocks};
 pub use page::{PageBus, PageParts, PageStorage, open};
 pub use seed::seed;
+
+/// False if there is a page here that the user does not see.
+pub fn visible() -> bool {
+    let state = dom::global("document").and_then(|page| dom::property(&page, "visibilityState"));
+    state.is_none_or(|state| state != "hidden")
+}

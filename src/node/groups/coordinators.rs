@@ -1,0 +1,427 @@
+use std::rc::Rc;
+
+use super::super::want::Want;
+use super::super::{AnyReply, LockId, Node, Output, Pending};
+use super::liveness::Earlier;
+use super::message::{GroupMessage, Signal, Term};
+use super::office::{Office, Waiting, present};
+use super::{Purpose, Step, due, member_lock};
+use crate::base::{Code, Error, Instant, Map, TopicId};
+use crate::client::backoff::Backoff;
+use crate::group::{
+    ClaimGroup, Coordinator, GroupConfig, HeartbeatRequest, Metadata, Outcome, Partitions, Timer, WriteGroup,
+};
+use crate::log::TopicRow;
+
+/// How long a silent member may take to answer a ping.
+const PING_MS: i32 = 5_000;
+/// A hidden coordinator looks so often for a node that the user sees.
+const HAND_OVER_MS: u64 = 30_000;
+
+impl Office {
+    pub(super) fn deadline(&self, visible: bool) -> Option<Instant> {
+        let machine = self.machine.as_ref().and_then(Coordinator::deadline);
+        let hand_over = self.hand_over_at.filter(|_| !visible);
+        machine.min_some(hand_over).min_some(self.retry_at)
+    }
+}
+
+impl Node {
+    /// The group's lock is held, or there are no locks: its row tells under which epoch it may be written.
+    pub(super) fn claim(&mut self, name: &str) {
+        let (node, now) = (self.groups.node, self.now.instant);
+        let Some(group) = self.groups.groups.get_mut(name).filter(|group| group.office.is_none()) else {
+            return;
+        };
+        group.office = Some(Office::new(name, node, now));
+        self.store_claim(name);
+    }
+
+    fn store_claim(&mut self, name: &str) {
+        let known = self.groups.groups.get(name).and_then(|group| group.term.as_ref());
+        let above = known.map_or(0, |term| term.epoch);
+        let claim = ClaimGroup { group: name.to_string(), node: self.groups.node, above };
+        self.store(claim.into(), Pending::Group(Step::Claim(name.to_string())));
+    }
+
+    pub(super) fn claimed(&mut self, name: &str, result: Result<AnyReply, Error>) {
+        let (now, seed, hidden) = (self.now, self.random.next_u64(), !self.groups.visible);
+        let after = Backoff::STORAGE.delay(1, &mut self.random);
+        let Some(group) = self.groups.groups.get_mut(name) else { return };
+        let Some(office) = group.office.as_mut().filter(|office| office.machine.is_none()) else { return };
+        let Ok(AnyReply::ClaimGroup(row)) = result else {
+            office.retry_at = Some(now.instant + after);
+            return;
+        };
+        office.term.epoch = row.coordinator_epoch;
+        office.hand_over_at = hidden.then_some(now.instant + HAND_OVER_MS);
+        let config = GroupConfig { ping_timeout_ms: PING_MS, ..GroupConfig::default() };
+        office.machine = Some(Coordinator::load(now, name.to_string(), Rc::new(row.state), config, seed));
+        let term = office.term.clone();
+        // Another one may have claimed the group since.
+        if !self.heard(&term) {
+            return self.deposed(name);
+        }
+        self.say(GroupMessage::Coordinator(term));
+        self.look_up_topics(name);
+        self.attend(name);
+        self.exit_group(name);
+    }
+
+    /// Somebody asks for the coordinator.
+    pub(super) fn name_coordinator(&mut self, name: &str) {
+        let group = self.groups.groups.get(name);
+        let office = group.and_then(|group| group.office.as_ref()).filter(|office| office.machine.is_some());
+        if let Some(term) = office.map(|office| office.term.clone()) {
+            self.say_to(false, GroupMessage::Coordinator(term));
+        }
+    }
+
+    fn office(&mut self, name: &str) -> Option<&mut Office> {
+        self.groups.groups.get_mut(name)?.office.as_mut()
+    }
+
+    /// A heartbeat for the coordinator of this term, if this node is it.
+    pub(super) fn receive(&mut self, term: &Term, request: HeartbeatRequest, local: bool) {
+        let Some(office) = self.office(&term.group).filter(|office| office.term == *term) else { return };
+        office.waiting.push_back(Waiting { request, local });
+        self.attend(&term.group);
+    }
+
+    /// Members have answered a ping.
+    pub(super) fn ponged(&mut self, term: &Term, members: &[String]) {
+        let now = self.now;
+        let Some(office) = self.office(&term.group).filter(|office| office.term == *term) else { return };
+        if let Some(machine) = &mut office.machine {
+            members.iter().for_each(|member| machine.alive(now, member));
+        }
+    }
+
+    /// The lock of a member was free: it died without a word.
+    pub(super) fn member_gone(&mut self, name: &str, member: &str) {
+        let Some(office) = self.office(name) else { return };
+        let watch = office.watches.remove(member);
+        if let Some(machine) = &mut office.machine {
+            let records = machine.gone(member, &office.topics);
+            office.changed(!records.is_empty());
+        }
+        self.release(watch);
+        self.attend(name);
+    }
+
+    /// Does what can be done: hears members, fences those who are late, stores, answers.
+    pub(super) fn attend(&mut self, name: &str) {
+        let now = self.now;
+        let Some(office) = self.office(name) else { return };
+        if due(office.retry_at, now) {
+            office.retry_at = None;
+            if office.machine.is_none() {
+                return self.store_claim(name);
+            }
+        }
+        self.hear_members(name);
+        self.judge(name);
+        self.watch_members(name);
+        self.write(name);
+        self.send_answers(name);
+        self.hand_over(name);
+    }
+
+    /// Hears the members in turn, as far as what they speak of is known.
+    fn hear_members(&mut self, name: &str) {
+        let (now, names) = (self.now, self.custom_assignors(name));
+        let stale = self.office(name).map(|office| office.stale_topics(now.instant)).unwrap_or_default();
+        for topic in stale {
+            self.topic_doubted(&topic);
+            self.doubt_topic(&topic);
+        }
+        loop {
+            let Some(office) = self.office(name) else { return };
+            office.assigning.names.clone_from(&names);
+            let Some(machine) = office.machine.as_mut().filter(|_| !office.assigning.waits()) else { return };
+            let Some(waiting) = office.waiting.pop_front() else { return };
+            let unknown = office.topics.unknown(waiting.request.topics.as_deref().unwrap_or_default());
+            if !office.topics.complete() {
+                office.waiting.push_front(waiting);
+                unknown.into_iter().for_each(|topic| self.look_up_topic(name, &topic));
+                return;
+            }
+            match machine.heartbeat(now, &waiting.request, &office.topics, &office.assigning) {
+                Ok(Outcome::Assign(spec)) => {
+                    office.waiting.push_front(waiting);
+                    if office.assigning.ask(&spec) {
+                        self.outputs.push_back(Output::Assign(spec));
+                    }
+                    return;
+                }
+                // Another heartbeat of the member has overtaken it.
+                Ok(Outcome::Late) => {}
+                Ok(Outcome::Answer { response, records }) => {
+                    office.assigning.clear();
+                    office.changed(!records.is_empty());
+                    office.answer(&waiting, Ok(response));
+                }
+                Err(error) => {
+                    office.assigning.clear();
+                    office.answer(&waiting, Err(error));
+                }
+            }
+        }
+    }
+
+    /// The application's assignor has answered.
+    pub(in crate::node) fn assigned(
+        &mut self,
+        name: &str,
+        group_epoch: i32,
+        result: Result<Map<String, Partitions>, Error>,
+    ) {
+        if let Some(office) = self.office(name) {
+            office.assigning.answered(group_epoch, result);
+            self.attend(name);
+        }
+    }
+
+    /// Asks who is silent, and fences who does not answer.
+    fn judge(&mut self, name: &str) {
+        let now = self.now;
+        let Some(office) = self.office(name) else { return };
+        let Some(machine) = &mut office.machine else { return };
+        let mut silent = Vec::new();
+        for fired in machine.tick(now, &office.topics) {
+            office.version += u64::from(!fired.records.is_empty());
+            if fired.timer == Timer::Ping {
+                silent.push(fired.member);
+            }
+        }
+        self.signal(name, Signal::Ping, silent);
+    }
+
+    /// Says something to members of the group, wherever they are.
+    fn signal(&mut self, name: &str, signal: Signal, members: Vec<String>) {
+        let Some(term) = self.office(name).map(|office| office.term.clone()) else { return };
+        let (here, elsewhere): (Vec<_>, Vec<_>) =
+            members.into_iter().partition(|member| self.groups.hosts(name, member).is_some());
+        for (members, local) in [(here, true), (elsewhere, false)] {
+            if !members.is_empty() {
+                self.say_to(local, GroupMessage::Signal(signal, term.clone(), members));
+            }
+        }
+    }
+
+    /// Queues for the lock of every member that is there and hosted elsewhere: it is free when the member is gone.
+    fn watch_members(&mut self, name: &str) {
+        if !self.groups.locks {
+            return;
+        }
+        let Some(office) = self.office(name) else { return };
+        let Some(state) = office.machine.as_ref().map(|machine| Rc::clone(machine.state())) else { return };
+        let mut gone = Vec::new();
+        office.watches.retain(|member, lock| {
+            let stays = state.members.get(member).is_some_and(present);
+            if !stays {
+                gone.push(*lock);
+            }
+            stays
+        });
+        let unwatched = |member: &&String| !office.watches.contains_key(*member);
+        let members = state.members.iter().filter(|(_, member)| present(member)).map(|(member, _)| member);
+        let mut new: Vec<String> = members.filter(unwatched).cloned().collect();
+        new.retain(|member| self.groups.hosts(name, member).is_none());
+        gone.into_iter().for_each(|lock| self.release(Some(lock)));
+        for member in new {
+            let purpose = Purpose::Watch(name.to_string(), member.clone());
+            let lock = self.acquire(member_lock(name, &member), purpose);
+            if let Some(office) = self.office(name) {
+                office.watches.insert(member, lock);
+            }
+        }
+    }
+
+    /// Stores what changed, one write at a time.
+    fn write(&mut self, name: &str) {
+        let Some(office) = self.office(name) else { return };
+        let Some(machine) = &office.machine else { return };
+        if office.writing || office.retry_at.is_some() || office.stored == office.version {
+            return;
+        }
+        office.writing = true;
+        let (epoch, version) = (office.term.epoch, office.version);
+        let write = WriteGroup {
+            group: name.to_string(),
+            node: office.term.node,
+            coordinator_epoch: epoch,
+            state: Rc::clone(machine.state()),
+        };
+        self.store(write.into(), Pending::Group(Step::Write(name.to_string(), epoch, version)));
+    }
+
+    pub(super) fn written(&mut self, name: &str, epoch: i32, version: u64, result: Result<AnyReply, Error>) {
+        let now = self.now;
+        let Some(office) = self.office(name).filter(|office| office.term.epoch == epoch) else { return };
+        office.writing = false;
+        match result {
+            Ok(_) => (office.stored, office.attempts) = (version, 0),
+            Err(error) if error.code() == Code::NotCoordinator => return self.deposed(name),
+            // It is written again as a whole, whether it was written or not.
+            Err(_) => {
+                office.attempts += 1;
+                let attempts = office.attempts;
+                let at = now.instant + Backoff::STORAGE.delay(attempts, &mut self.random);
+                if let Some(office) = self.office(name) {
+                    office.retry_at = Some(at);
+                }
+            }
+        }
+        self.attend(name);
+        self.tell_news(name);
+        self.exit_group(name);
+    }
+
+    fn send_answers(&mut self, name: &str) {
+        while let Some(office) = self.office(name)
+            && let Some((version, ..)) = office.answers.front()
+            && *version <= office.stored
+            && let Some((_, local, answer)) = office.answers.pop_front()
+        {
+            self.say_to(local, answer);
+        }
+    }
+
+    /// Members whose next heartbeat has news for them need not wait for its time.
+    fn tell_news(&mut self, name: &str) {
+        let Some(office) = self.office(name) else { return };
+        if office.told == office.stored || office.stored < office.version {
+            return;
+        }
+        office.told = office.stored;
+        let members = office.news();
+        self.signal(name, Signal::News, members);
+    }
+
+    /// A coordinator that the user does not see may be slow: one that the user sees is asked to take over.
+    fn hand_over(&mut self, name: &str) {
+        let (now, node, visible) = (self.now, self.groups.node, self.groups.visible);
+        let Some(office) = self.office(name) else { return };
+        if visible || office.busy() || !due(office.hand_over_at, now) {
+            return;
+        }
+        office.hand_over_at = Some(now.instant + HAND_OVER_MS);
+        let term = office.term.clone();
+        let Some(state) = office.machine.as_ref().map(|machine| Rc::clone(machine.state())) else { return };
+        let mut clients = state.members.values().map(|member| &member.metadata.client);
+        if let Some(seen) = clients.find(|client| client.visible && client.node != node) {
+            self.say_to(false, GroupMessage::HandOver(term, seen.node));
+        }
+    }
+
+    /// The page was hidden or shown.
+    pub(super) fn office_hidden(&mut self, hidden: bool) {
+        let at = self.now.instant + HAND_OVER_MS;
+        for group in self.groups.groups.values_mut() {
+            if let Some(office) = &mut group.office {
+                office.hand_over_at = hidden.then_some(at);
+            }
+        }
+    }
+
+    fn custom_assignors(&self, name: &str) -> Vec<String> {
+        let seats = self.groups.seats.values().filter(|seat| seat.group == name);
+        seats.flat_map(|seat| seat.custom.iter().cloned()).collect()
+    }
+
+    /// Another node has claimed the group: whatever was decided here since is void.
+    pub(super) fn deposed(&mut self, name: &str) {
+        let node = self.groups.node;
+        let Some(group) = self.groups.groups.get_mut(name) else { return };
+        let (office, lock) = (group.office.take(), group.lock.take());
+        group.term.take_if(|term| term.node == node);
+        self.close_office(office);
+        self.release(lock);
+        self.queue_for_office(name);
+        self.coordinator_changed(name);
+        self.exit_group(name);
+    }
+
+    /// The lock was stolen from this node, or is refused to it.
+    pub(super) fn unseat_coordinator(&mut self, name: &str, lock: LockId) {
+        let Some(group) = self.groups.groups.get_mut(name).filter(|group| group.lock == Some(lock)) else {
+            return;
+        };
+        group.lock = None;
+        if group.office.is_some() {
+            return self.deposed(name);
+        }
+        // The browser has locks, and refuses them here: silence has to tell who is alive.
+        self.groups.locks = false;
+        self.coordinator_changed(name);
+    }
+
+    pub(super) fn close_office(&mut self, office: Option<Office>) {
+        let Some(office) = office else { return };
+        for (_, lock) in office.watches.into_entries() {
+            self.release(Some(lock));
+        }
+    }
+
+    /// Looks up every topic that members subscribe to.
+    fn look_up_topics(&mut self, name: &str) {
+        let Some(office) = self.office(name) else { return };
+        let Some(state) = office.machine.as_ref().map(|machine| Rc::clone(machine.state())) else { return };
+        let topics = state.members.values().flat_map(|member| &member.metadata.topics);
+        let unknown = office.topics.unknown(&topics.cloned().collect::<Vec<_>>());
+        unknown.into_iter().for_each(|topic| self.look_up_topic(name, &topic));
+    }
+
+    fn look_up_topic(&mut self, name: &str, topic: &str) {
+        self.want(topic, Want::Group(name.to_string()));
+    }
+
+    /// What became of a topic that the group's coordinator looked up.
+    pub(in crate::node) fn topic_found(&mut self, name: &str, topic: &str, row: Option<&TopicRow>) {
+        self.topic_known(name, topic, row.map(|row| (row.id, row.partitions)));
+    }
+
+    fn topic_known(&mut self, name: &str, topic: &str, found: Option<(TopicId, i32)>) {
+        let Some(office) = self.office(name) else { return };
+        let changed = office.topics.learn(topic, found);
+        if let Some(machine) = office.machine.as_mut().filter(|_| changed) {
+            machine.metadata_changed(topic);
+        }
+        self.attend(name);
+        if changed {
+            let members = self.office(name).map(|office| office.any_member()).unwrap_or_default();
+            self.signal(name, Signal::News, members);
+        }
+    }
+
+    /// The log may be another one: every coordinator sees whether it is one still, and which topics there are.
+    pub(in crate::node) fn doubt_groups(&mut self) {
+        for name in self.groups.names() {
+            let Some(office) = self.office(&name) else { continue };
+            office.changed(office.machine.is_some());
+            for topic in office.topics.names() {
+                self.doubt_topic(&topic);
+            }
+            self.attend(&name);
+        }
+    }
+
+    /// A topic cannot be looked up: it is not there, or storage fails.
+    pub(in crate::node) fn topic_refused(&mut self, name: &str, topic: &str, error: &Error) {
+        if error.retriable() {
+            let known = self.office(name).and_then(|office| office.topics.topic(topic));
+            return self.topic_known(name, topic, known);
+        }
+        self.topic_found(name, topic, None);
+    }
+
+    /// A topic is not what it was: the coordinators of this node look at it again.
+    pub(in crate::node) fn doubt_topic(&mut self, topic: &str) {
+        for name in self.groups.names() {
+            if self.office(&name).is_some_and(|office| office.topics.doubt(topic)) {
+                self.look_up_topic(&name, topic);
+            }
+        }
+    }
+}
