@@ -23,11 +23,6 @@ impl Partitions {
         self.sorted.is_empty()
     }
 
-    /// All of them, by topic id and partition.
-    pub fn as_slice(&self) -> &[TopicPartition] {
-        &self.sorted
-    }
-
     /// Each of them, by topic id and partition.
     pub fn iter(&self) -> impl Iterator<Item = TopicPartition> + '_ {
         self.sorted.iter().copied()
@@ -45,20 +40,6 @@ impl Partitions {
             self.sorted.insert(index, tp);
         }
         place.is_err()
-    }
-
-    /// Takes `tp` out; false where it was not there.
-    pub fn remove(&mut self, tp: TopicPartition) -> bool {
-        let place = self.sorted.binary_search(&tp);
-        if let Ok(index) = place {
-            self.sorted.remove(index);
-        }
-        place.is_ok()
-    }
-
-    /// Keeps what `keep` says.
-    pub fn retain(&mut self, mut keep: impl FnMut(TopicPartition) -> bool) {
-        self.sorted.retain(|tp| keep(*tp));
     }
 
     /// Those that `other` does not hold.
