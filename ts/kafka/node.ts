@@ -12,7 +12,8 @@ import type {
 import type { Assigners, AssignmentSpec } from './assigners.ts'
 import { codecOf } from './compression.ts'
 import { fromNative, KafkaJSError } from './errors.ts'
-import { watchPage } from './page.ts'
+import { Fallback } from './fallback.ts'
+import { type PageChange, watchPage } from './page.ts'
 import { Member, panicked, RunningNode } from './running.ts'
 import { Sender } from './sender.ts'
 
@@ -51,6 +52,14 @@ export class NodeHandle implements Host {
   private opening: Promise<RunningNode> | undefined
   private readonly listeners = new Set<(event: NodeEvent) => void>()
   private readonly forwardings = new Map<number, Forwarding>()
+  /** Which forwarders each node has started. */
+  private readonly forwarded = new WeakMap<RunningNode, Set<number>>()
+  private readonly fallback = new Fallback({
+    openMemory: () => this.openBeside({ name: `${this.options.name}#away`, storage: 'memory' }),
+    openStored: () => this.openBeside(this.options),
+    use: (node) => this.use(node),
+    event: (event) => this.event(event),
+  })
   private forwarders = 0
   private panics: number[] = []
   private degraded: NodeEvent | undefined
@@ -98,24 +107,32 @@ export class NodeHandle implements Host {
   async forward(options: ForwardOptions, deliver: Deliver): Promise<number> {
     this.forwarders += 1
     const id = this.forwarders
-    await this.call((node) => {
-      this.forwardings.set(id, { options, deliver })
-      return node.forward(id, options)
-    }).catch((error: unknown) => {
-      this.forwardings.delete(id)
-      throw error
-    })
+    const running = await this.complete()
+    this.forwardings.set(id, { options, deliver })
+    this.startedOn(running).add(id)
+    await running
+      .run((node) => node.forward(id, options))
+      .catch((error: unknown) => {
+        this.forwardings.delete(id)
+        this.startedOn(running).delete(id)
+        throw error
+      })
     return id
   }
 
   async stopForward(id: number): Promise<void> {
-    if (this.forwardings.delete(id)) await this.running?.run((node) => node.stopForward(id))
+    if (!this.forwardings.delete(id)) return
+    const nodes = this.fallback.others(this.running).concat(this.running ?? [])
+    await Promise.all(nodes.map((each) => each.run((node) => node.stopForward(id))))
   }
 
   close(): void {
     this.unwatch?.()
     this.unwatch = undefined
     this.forwardings.clear()
+    // What is in memory alone waits for the storage, whoever uses the log.
+    if (this.fallback.active) return
+    this.fallback.close()
     this.running?.tell((node) => {
       node.close()
       if (node.storage() === 'memory') this.kept.push(node)
@@ -126,8 +143,13 @@ export class NodeHandle implements Host {
 
   /** For the wasm: something happened. */
   event(event: NodeEvent): void {
+    // It is back when what memory took is stored, and not before.
+    if (event.type === 'storage.recovered' && this.fallback.active) return
     if (event.type === 'storage.degraded') this.degraded = event
     if (event.type === 'storage.recovered') this.degraded = undefined
+    if (event.type === 'storage.degraded' && this.running?.storage === 'indexeddb') {
+      void this.fallback.leave(this.running)
+    }
     if (event.type === 'log.incomplete') {
       this.complete().catch(() => this.tell((node) => node.incomplete()))
       return
@@ -193,20 +215,65 @@ export class NodeHandle implements Host {
         })
       }
       const started = new RunningNode(node, running, (reason) => this.lost(started, reason))
-      this.running = started
       this.kept = []
-      this.unwatch ??= watchPage((change) => {
-        // First those who have something to store.
-        this.event({ type: `page.${change}` })
-        if (change !== 'closing') this.tell((open) => open[change]())
-      })
-      for (const [id, { options }] of this.forwardings) this.forwardAgain(started, id, options)
+      this.unwatch ??= watchPage((change) => this.pageChanged(change))
+      this.running = started
+      this.startForwarders(started)
+      if (started.storage === 'memory' && this.options.storage === 'indexeddb') this.fallback.begin(started)
       return started
     } catch (error) {
       if (running.poisoned === undefined) throw fromNative(error)
       this.panics.push(Date.now())
       throw panicked(running.poisoned)
     }
+  }
+
+  /** Calls go to this node from now on, and its forwarders with them. */
+  private use(node: RunningNode): void {
+    this.running = node
+    this.opening = Promise.resolve(node)
+    this.startForwarders(node)
+  }
+
+  private startForwarders(node: RunningNode): void {
+    const started = this.startedOn(node)
+    for (const [id, { options }] of this.forwardings) {
+      if (started.has(id)) continue
+      started.add(id)
+      this.forwardAgain(node, id, options)
+    }
+  }
+
+  private startedOn(node: RunningNode): Set<number> {
+    const started = this.forwarded.get(node) ?? new Set()
+    this.forwarded.set(node, started)
+    return started
+  }
+
+  private pageChanged(change: PageChange): void {
+    // First those who have something to store.
+    this.event({ type: `page.${change}` })
+    if (change === 'closing') return
+    this.tell((open) => open[change]())
+    for (const node of this.fallback.others(this.running)) node.tell((open) => open[change]())
+    if (change === 'visible' || change === 'resume') void this.fallback.probe()
+  }
+
+  /** Opens another log in the same instance; `undefined` where a stored one can only be had in memory. */
+  private async openBeside(options: OpenOptions): Promise<RunningNode | undefined> {
+    const running = await instance()
+    // It asks the host for all but this: what it says of its storage is known already.
+    const host = Object.create(this) as NodeHandle
+    host.event = (event) => {
+      if (event.type !== 'storage.degraded') this.event(event)
+    }
+    const node = await running.glue.Node.open({ ...options, complete: running.whole }, host)
+    if (node.storage() !== options.storage) {
+      node.close()
+      return undefined
+    }
+    const opened = new RunningNode(node, running, (reason) => this.lost(opened, reason))
+    return opened
   }
 
   private forwardAgain(started: RunningNode, id: number, options: ForwardOptions): void {
@@ -228,6 +295,7 @@ export class NodeHandle implements Host {
 
   private lost(running: RunningNode, reason: string): void {
     if (this.running !== running) return
+    this.fallback.close()
     this.running = undefined
     this.opening = undefined
     this.panics.push(Date.now())

@@ -3,10 +3,15 @@ import type { Instance } from '../native/instance.ts'
 import type { NativeConsumer } from '../native/types.ts'
 import { fromNative, KafkaJSError } from './errors.ts'
 
+type Reject = (error: KafkaJSError) => void
+
 /** A node that runs, in its instance of the wasm. Where that traps, everything that waits for it fails. */
 export class RunningNode {
   private completing: Promise<void> | undefined
-  private readonly underWay = new Set<(error: KafkaJSError) => void>()
+  private readonly underWay = new Set<Reject>()
+  /** What consumers wait for. */
+  private readonly reading = new Set<Reject>()
+  private left: KafkaJSError | undefined
 
   constructor(
     private readonly node: Node,
@@ -15,8 +20,9 @@ export class RunningNode {
   ) {
     instance.onPoison((reason) => {
       lost(reason)
-      const waiting = [...this.underWay]
+      const waiting = [...this.underWay, ...this.reading]
       this.underWay.clear()
+      this.reading.clear()
       for (const reject of waiting) reject(panicked(reason))
     })
   }
@@ -24,6 +30,34 @@ export class RunningNode {
   /** Why the instance trapped, if it did: nobody may call into it any more. */
   get poisoned(): string | undefined {
     return this.instance.poisoned
+  }
+
+  /** The node itself, for another one of the same instance. */
+  get native(): Node {
+    return this.node
+  }
+
+  /** Where its log is. */
+  get storage(): string {
+    return this.node.storage()
+  }
+
+  /** The log goes on elsewhere: its consumers fail, and so come along. What was sent still waits for its answer. */
+  leave(reason: KafkaJSError): void {
+    this.left = reason
+    const reading = [...this.reading]
+    this.reading.clear()
+    for (const reject of reading) reject(reason)
+  }
+
+  /** The log is here again. */
+  stay(): void {
+    this.left = undefined
+  }
+
+  /** Calls the node for a consumer. */
+  read<T>(work: (node: Node) => T | Promise<T>): Promise<T> {
+    return this.left === undefined ? this.run(work, this.reading) : Promise.reject(this.left)
   }
 
   /** Resolves when it can do more than append. */
@@ -42,17 +76,17 @@ export class RunningNode {
   }
 
   /** Calls the node. */
-  run<T>(work: (node: Node) => T | Promise<T>): Promise<T> {
+  run<T>(work: (node: Node) => T | Promise<T>, underWay: Set<Reject> = this.underWay): Promise<T> {
     return new Promise((resolve, reject) => {
       const { poisoned } = this.instance
       if (poisoned !== undefined) return reject(panicked(poisoned))
-      this.underWay.add(reject)
+      underWay.add(reject)
       const done = (value: T) => {
-        this.underWay.delete(reject)
+        underWay.delete(reject)
         resolve(value)
       }
       const failed = (error: unknown) => {
-        this.underWay.delete(reject)
+        underWay.delete(reject)
         reject(this.failure(error))
       }
       try {
@@ -87,7 +121,7 @@ export class Member {
   ) {}
 
   run<T>(work: (native: NativeConsumer) => T | Promise<T>): Promise<T> {
-    return this.running.run(() => work(this.native))
+    return this.running.read(() => work(this.native))
   }
 
   tell(work: (native: NativeConsumer) => void): void {
@@ -108,4 +142,9 @@ export class Member {
 export function panicked(reason: string): KafkaJSError {
   const message = `headwater stopped by a defect, and opens the log again at the next call: ${reason}`
   return new KafkaJSError(message, { retriable: true, kind: 'Internal', type: 'PANIC' })
+}
+
+/** The error of consumers whose log goes on elsewhere; they join again there. */
+export function moved(message: string): KafkaJSError {
+  return new KafkaJSError(message, { retriable: true, kind: 'Unavailable', type: 'STORAGE_MOVED' })
 }
