@@ -2,8 +2,8 @@ use super::{AnyOp, AnyReply, Event, LockId, Node, Output, PageEvent, Pending};
 use crate::base::{Error, Instant, Map, Now, Offset, Random, TopicPartition};
 use crate::client::compaction::{self, Compaction};
 use crate::client::retention::{self, Retention, Sizes};
-use crate::log::TopicRow;
-use crate::log::ops::{BeginMaintenance, Measure, Trim};
+use crate::log::ops::{BeginMaintenance, ExpireProducers, Measure, Trim};
+use crate::log::{Key, TopicRow};
 
 /// Retention and compaction, a partition at a time, by one node, while its page is idle. Every step is one short
 /// transaction that is as good alone: a round that is broken off has done no harm.
@@ -31,6 +31,7 @@ struct Work {
 /// What a transaction of maintenance was run for.
 pub(super) enum Step {
     Begin,
+    Expire,
     Measure,
     Trim(Offset),
     Compact,
@@ -131,7 +132,8 @@ impl Node {
                 self.maintenance.sizes.retain(|tp, _| partitions.iter().any(|(_, _, each)| each == tp));
                 self.maintain_next();
             }
-            (Step::Begin, _) => self.end_maintenance(),
+            (Step::Expire, Ok(AnyReply::ExpireProducers(Some(from)))) => self.expire(from),
+            (Step::Begin | Step::Expire, _) => self.end_maintenance(),
             (Step::Measure, Ok(AnyReply::Measure(slice))) => {
                 let retention = self.maintenance.work.as_mut().and_then(|work| work.retention.as_mut());
                 if let Some(step) = retention.map(|retention| retention.measured(&slice)) {
@@ -156,9 +158,15 @@ impl Node {
         }
     }
 
+    /// The last part of a round: producers that have been silent for long are forgotten.
+    fn expire(&mut self, from: Key) {
+        self.maintenance.work = None;
+        self.when_idle(ExpireProducers { from, now: self.now.timestamp }.into(), Step::Expire);
+    }
+
     fn maintain_next(&mut self) {
         let Some((topic, row, tp)) = self.maintenance.partitions.pop() else {
-            return self.end_maintenance();
+            return self.expire(Key::new());
         };
         let sizes = self.maintenance.sizes.remove(&tp).unwrap_or_default();
         let retention = Retention::new(self.now, &row.config, sizes);

@@ -10,8 +10,8 @@ use crate::group::{
 };
 use crate::log::ops::{
     AlterConfigs, Append, BeginMaintenance, ClaimSink, CreatePartitions, CreateTopic, DeleteTopic,
-    DescribeTopic, Fetch, GrowTopic, InitProducerId, ListBounds, ListOffsets, ListTopics, Measure, SetAside,
-    Sync, Trim,
+    DescribeTopic, ExpireProducers, Fetch, GrowTopic, InitProducerId, ListBounds, ListOffsets, ListTopics,
+    Measure, SetAside, Sync, Trim,
 };
 use crate::log::{Applied, Op, Plan, Rows};
 
@@ -99,6 +99,7 @@ any_op! {
         ListOffsets(ListOffsets),
         BeginMaintenance(BeginMaintenance),
         Measure(Measure),
+        ExpireProducers(ExpireProducers),
         FindConsumed(FindConsumed),
         FindDirty(FindDirty),
         Compact(Compact),

@@ -8,7 +8,7 @@ use headwater::client::producer::Producer;
 use headwater::client::transaction::{Buffered, CommitTransaction, Output, Transactions};
 use headwater::group::{CommitOffsets, CommittedOffset, FetchOffsets, OffsetCommit};
 use headwater::log::batch::BatchHeader;
-use headwater::log::ops::{DeleteTopic, Fetch, InitProducerId, TransactionalRow};
+use headwater::log::ops::{DeleteTopic, ExpireProducers, Fetch, InitProducerId, TransactionalRow};
 use headwater::log::producer_state::ProducerState;
 use headwater::log::{Store, TopicRow};
 use proptest::prelude::*;
@@ -242,6 +242,36 @@ fn a_commit_that_was_never_written_fails_in_the_end() {
     assert_eq!(ended.unwrap().unwrap_err().code(), Code::StorageFailed);
     one.commit(&mut table, &row, &[(0, "b")], vec![]).unwrap();
     assert_eq!(texts(&mut table, partitions(&row)[0]), ["b"]);
+}
+
+#[test]
+fn producers_that_were_silent_for_long_are_forgotten_slice_by_slice() {
+    const DAY: i64 = 86_400_000;
+    let mut table = Table::default();
+    let row = created(&mut table, 1);
+    let mut one = Writer::new(&mut table, &row, 1);
+    one.commit(&mut table, &row, &[(0, "a")], vec![]).unwrap();
+    for index in 0..600 {
+        let old = TransactionalRow { producer_id: index, epoch: 0, committed: 0, at: index % 2 * 6 * DAY };
+        let key = TransactionalRow::key(&format!("other {index}"));
+        table.rows.insert((Store::Producers, key), old.encode());
+    }
+    table.rows.insert((Store::Producers, b"t damaged".to_vec()), vec![9]);
+    let count = |table: &Table| table.rows.keys().filter(|(store, _)| *store == Store::Producers).count();
+    let mut pass = |now: i64| {
+        let (mut from, mut slices) = (Vec::new(), 0);
+        loop {
+            slices += 1;
+            match table.run(&ExpireProducers { from, now }).unwrap() {
+                Some(next) => from = next,
+                None => break (count(&table), slices),
+            }
+        }
+    };
+    assert_eq!(pass(DAY - 1), (603, 3));
+    assert_eq!(pass(DAY), (602, 3), "what a partition remembers of a producer goes after a day");
+    assert_eq!(pass(7 * DAY), (301, 3), "and an id after a week");
+    assert_eq!(pass(13 * DAY), (1, 2), "what cannot be read is left");
 }
 
 /// What becomes of a storage transaction.

@@ -3,6 +3,7 @@
 mod alter;
 mod append;
 mod begin_maintenance;
+mod expire_producers;
 mod fetch;
 mod init_producer;
 mod list_offsets;
@@ -14,6 +15,7 @@ mod trim;
 pub use alter::{AlterConfigs, CreatePartitions};
 pub use append::{Append, AppendEntry, Appended, Expected};
 pub use begin_maintenance::BeginMaintenance;
+pub use expire_producers::ExpireProducers;
 pub use fetch::{Fetch, Fetched};
 pub use init_producer::{InitProducerId, TransactionalRow, producer_state_key};
 pub use list_offsets::{Bounds, ListBounds, ListOffsets, ListedOffset, OffsetSpec};
