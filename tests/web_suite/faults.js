@@ -273,3 +273,24 @@ export const chatter = (name) => {
   channel.postMessage({ not: 'ours' })
   setTimeout(() => channel.close(), 1000)
 }
+
+/** A database as an earlier version left it: its stores, and rows of store, key and value in hex. */
+export const seed = (name, version, format) =>
+  new Promise((resolve, reject) => {
+    const { rows } = JSON.parse(format)
+    const bytes = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16))
+    const request = indexedDB.open(`headwater/${name}`, version)
+    const stores = ['meta', 'topics', 'partitions', 'batches', 'producers', 'groups', 'offsets', 'deliveries']
+    request.onerror = () => reject(request.error)
+    request.onupgradeneeded = () => {
+      for (const store of stores) request.result.createObjectStore(store)
+    }
+    request.onsuccess = () => {
+      const transaction = request.result.transaction(stores, 'readwrite')
+      for (const [store, key, value] of rows) transaction.objectStore(store).put(bytes(value), bytes(key))
+      transaction.oncomplete = () => {
+        request.result.close()
+        resolve()
+      }
+    }
+  })

@@ -46,6 +46,8 @@ extern "C" {
     fn open_other_js(name: &str, version: u32, polite: bool) -> Promise;
     #[wasm_bindgen(js_name = wipe)]
     fn wipe_js(name: &str) -> Promise;
+    #[wasm_bindgen(js_name = seed)]
+    fn seed_js(name: &str, version: u32, format: &str) -> Promise;
     #[wasm_bindgen(js_name = hold)]
     fn hold_js(database: &JsValue) -> Promise;
     #[wasm_bindgen(js_name = locks)]
@@ -68,6 +70,11 @@ pub async fn open_other(name: &str, version: u32, polite: bool) -> Other {
 /// Deletes the database; true where a connection stood in the way.
 pub async fn wipe(name: &str) -> bool {
     JsFuture::from(wipe_js(name)).await.unwrap().as_bool().unwrap()
+}
+
+/// Puts a database there that an earlier version left.
+pub async fn seed(name: &str, version: u32, format: &str) {
+    JsFuture::from(seed_js(name, version, format)).await.unwrap();
 }
 
 /// Holds a read-write transaction open until the answer is called.

@@ -2,7 +2,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use futures::FutureExt;
-use headwater::platform::web::{BroadcastBus, PageClock, PageLocks, open, seed};
+use headwater::platform::web::{BroadcastBus, PageClock, PageLocks, idle, open, seed};
 use headwater::platform::{Bus, Clock, Locks, StorageEvent};
 use wasm_bindgen_test::wasm_bindgen_test;
 
@@ -184,4 +184,13 @@ async fn two_names_are_two_databases() {
     storage_suite::put_replaces(&one).await;
     storage_suite::put_replaces(&other).await;
     drop(one.open().await);
+}
+
+#[wasm_bindgen_test]
+async fn idleness_comes_with_idle_callbacks_and_without() {
+    faults::restore();
+    idle().await;
+    faults::without_global("requestIdleCallback");
+    idle().await;
+    faults::restore();
 }
