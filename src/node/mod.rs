@@ -140,7 +140,7 @@ impl Node {
 
     /// Something happened.
     pub fn handle(&mut self, now: Now, input: Input) {
-        if self.complete {
+        if self.complete && !matches!(input, Input::Complete(_)) {
             self.late_wake(now);
         }
         self.now = now;

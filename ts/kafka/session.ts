@@ -96,8 +96,9 @@ export class Session implements Around {
   async run(joined: () => void): Promise<void> {
     try {
       if (this.options.manual === undefined) {
+        const joining = this.member.run((native) => native.join())
         this.follow(joined)
-        await this.member.run((native) => native.join())
+        await joining
       } else {
         await this.assign(this.options.manual)
         joined()
