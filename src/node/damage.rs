@@ -3,7 +3,7 @@ use std::rc::Rc;
 use super::{AnyOp, AnyReply, Event, Node, Output, Pending};
 use crate::base::{Error, Offset, TopicPartition};
 use crate::client::forwarder::ForwarderOp;
-use crate::log::ops::{Damaged, SetAside};
+use crate::log::ops::{Damaged, ListOffsets, SetAside};
 
 /// A transaction that met a damaged batch: what damages it is set aside, then it is run again.
 pub(super) struct Repair {
@@ -11,27 +11,32 @@ pub(super) struct Repair {
     op: Rc<AnyOp>,
     error: Error,
     /// Where to look for damage yet.
-    places: Vec<(TopicPartition, Offset)>,
+    places: Vec<SetAside>,
     found: bool,
 }
 
 impl AnyOp {
-    /// Where the operation reads batches: partitions, and from which offset on.
-    fn reads(&self) -> Vec<(TopicPartition, Offset)> {
+    /// Where the operation reads batches.
+    fn reads(&self) -> Vec<SetAside> {
+        let at = |tp, from, limit| SetAside { tp, from, limit };
         // The end of a partition is looked at in any case.
-        const END: Offset = Offset::MAX;
+        let end = |tp| at(tp, Offset::MAX, 0);
         match self {
-            Self::Append(append) => append.entries.iter().map(|entry| (entry.tp, END)).collect(),
-            Self::CommitTransaction(op) => op.records.iter().map(|(tp, _)| (*tp, END)).collect(),
-            Self::ListBounds(op) => op.partitions.iter().map(|tp| (*tp, END)).collect(),
-            Self::Fetch(op) => vec![(op.tp, op.offset)],
-            Self::ListOffsets(op) => vec![(op.tp, op.from)],
-            Self::Measure(op) => vec![(op.tp, op.from)],
-            Self::Trim(op) => vec![(op.tp, op.before.unwrap_or(END))],
+            Self::Append(append) => append.entries.iter().map(|entry| end(entry.tp)).collect(),
+            Self::CommitTransaction(op) => op.records.iter().map(|(tp, _)| end(*tp)).collect(),
+            Self::ListBounds(op) => op.partitions.iter().map(|tp| end(*tp)).collect(),
+            Self::Fetch(op) => vec![at(op.tp, op.offset, op.batches_max)],
+            Self::ListOffsets(op) => vec![at(op.tp, op.from, ListOffsets::BATCHES_A_SLICE)],
+            Self::Measure(op) => vec![at(op.tp, op.from, op.limit)],
+            Self::Compact(op) => vec![at(op.tp, op.from, op.limit)],
+            Self::Trim(op) => vec![op.before.map_or_else(|| end(op.tp), |before| at(op.tp, before, 1))],
             Self::Forwarder(op) => vec![match op {
-                ForwarderOp::Claim { tp, .. } | ForwarderOp::Save { tp, .. } => (*tp, END),
-                ForwarderOp::Mark { tp, row, .. } => (*tp, row.committed),
-                ForwarderOp::Remark { tp, read } => (*tp, read.marker.map_or(END, |(first, _)| first)),
+                ForwarderOp::Claim { tp, .. } | ForwarderOp::Save { tp, .. } => end(*tp),
+                ForwarderOp::Mark { tp, row, batches_max, .. } => at(*tp, row.committed, *batches_max),
+                ForwarderOp::Remark { tp, read } => match read.marker {
+                    Some((first, _)) => at(*tp, first, ForwarderOp::BATCHES_MAX),
+                    None => end(*tp),
+                },
             }],
             _ => Vec::new(),
         }
@@ -46,8 +51,9 @@ impl Node {
     }
 
     fn repair(&mut self, mut repair: Box<Repair>) {
-        if let Some((tp, from)) = repair.places.pop() {
-            return self.store(SetAside { tp, from }.into(), Pending::Repair(tp, repair));
+        if let Some(place) = repair.places.pop() {
+            let tp = place.tp;
+            return self.store(place.into(), Pending::Repair(tp, repair));
         }
         let Repair { pending, op, error, found, .. } = *repair;
         if found {

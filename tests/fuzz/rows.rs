@@ -84,7 +84,7 @@ pub fn run(input: &[u8]) -> u64 {
     found.push(send(&mut table, &mut producer, &keyed(b"c", b"x")));
     let now = 10;
     look(&mut table, &mut found);
-    try_one(&mut table, &mut found, &SetAside { tp: tp(), from: 0 });
+    try_one(&mut table, &mut found, &SetAside { tp: tp(), from: 0, limit: 64 });
     look(&mut table, &mut found);
     found.push(compact(&mut table));
     let trim = Trim { topic: "t".into(), tp: tp(), before: Some(1), undelivered: false };

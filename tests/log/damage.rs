@@ -47,7 +47,7 @@ fn a_damaged_batch_is_kept_and_its_offsets_are_passed_over() {
     let (_, tp) = filled(&mut table);
     let bytes = damage(&mut table, tp, 2, 70);
     let before = table.run(&ListBounds { partitions: vec![tp] }).unwrap()[0];
-    let aside = table.run(&SetAside { tp, from: 2 }).unwrap();
+    let aside = table.run(&SetAside { tp, from: 2, limit: 64 }).unwrap();
     assert_eq!(aside.len(), 1);
     assert_eq!((aside[0].first, aside[0].last, aside[0].error.code()), (2, 3, Code::CorruptMessage));
     let kept = SetAside::kept_key(&batch_key(tp, 2));
@@ -56,7 +56,7 @@ fn a_damaged_batch_is_kept_and_its_offsets_are_passed_over() {
     let after = table.run(&ListBounds { partitions: vec![tp] }).unwrap()[0];
     assert_eq!((after.start, after.end), (before.start, before.end));
     assert!(after.generation > before.generation, "a writer with an old view is turned away");
-    assert_eq!(table.run(&SetAside { tp, from: 2 }).unwrap(), [], "what is sound stays");
+    assert_eq!(table.run(&SetAside { tp, from: 2, limit: 64 }).unwrap(), [], "what is sound stays");
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn no_offset_of_a_damaged_last_batch_is_used_again() {
         damage(&mut table, tp, 4, at);
         let refused = table.run(&ListBounds { partitions: vec![tp] }).unwrap_err();
         assert_eq!(refused.code(), Code::CorruptMessage, "nobody writes behind a damaged end: byte {at}");
-        let aside = table.run(&SetAside { tp, from: Offset::MAX }).unwrap();
+        let aside = table.run(&SetAside { tp, from: Offset::MAX, limit: 64 }).unwrap();
         assert_eq!((aside.len(), aside[0].first), (1, 4));
         let base = send(&mut table, &mut stale, &row, 1, &["c"])[0];
         assert!(base >= 6 && base == aside[0].last + 1, "byte {at}: {base} after {}", aside[0].last);
@@ -90,7 +90,7 @@ fn a_batch_under_anothers_key_or_cut_off_is_damaged() {
     assert_eq!(fetch(&mut table, tp, 2), Err(Code::CorruptMessage));
     table.rows.insert((Store::Batches, batch_key(tp, 2)), Vec::new());
     assert_eq!(fetch(&mut table, tp, 2), Err(Code::CorruptMessage));
-    assert_eq!(table.run(&SetAside { tp, from: 2 }).unwrap().len(), 1);
+    assert_eq!(table.run(&SetAside { tp, from: 2, limit: 64 }).unwrap().len(), 1);
     assert_eq!(fetch(&mut table, tp, 2), Ok(vec![2, 4]));
 }
 
@@ -99,7 +99,7 @@ fn a_deleted_topic_takes_along_what_was_set_aside() {
     let mut table = Table::default();
     let (_, tp) = filled(&mut table);
     damage(&mut table, tp, 2, 70);
-    table.run(&SetAside { tp, from: 2 }).unwrap();
+    table.run(&SetAside { tp, from: 2, limit: 64 }).unwrap();
     table.run(&DeleteTopic { name: NAME.into() }).unwrap();
     assert!(table.rows.is_empty());
 }
@@ -177,7 +177,7 @@ proptest! {
                 }
                 Err(error) => {
                     prop_assert_eq!(error.code(), Code::CorruptMessage);
-                    let aside = table.run(&SetAside { tp, from: next }).unwrap();
+                    let aside = table.run(&SetAside { tp, from: next, limit: 64 }).unwrap();
                     prop_assert!(!aside.is_empty());
                 }
             }

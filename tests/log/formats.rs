@@ -95,7 +95,7 @@ fn sample() -> Table {
         run(&mut table, &mut one);
     }
     table.rows.get_mut(&(Store::Batches, batch_key(place(1), 1))).unwrap()[70] ^= 1;
-    table.run(&SetAside { tp: place(1), from: 1 }).unwrap();
+    table.run(&SetAside { tp: place(1), from: 1, limit: 64 }).unwrap();
     table.run(&ClaimSink { name: "events".into(), sink: "https://collector.example".into() }).unwrap();
     table.run(&ForwarderOp::Claim { tp: place(1), fresh: (1 << 61) + 9 }).unwrap();
     let committed = CommittedOffset { offset: 2, metadata: Some("note".into()), at: 9 };

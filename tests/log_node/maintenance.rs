@@ -3,7 +3,7 @@
 use headwater::base::TopicConfig;
 use headwater::log::batch::Compression;
 use headwater::log::ops::{AlterConfigs, DescribeTopic, ListBounds};
-use headwater::log::{Store, TopicRow};
+use headwater::log::{Store, TopicRow, batch_key};
 use headwater::node::{Acks, Answer, Call, Event, Input, PageEvent};
 
 use crate::support::FrameWriter;
@@ -66,6 +66,31 @@ fn a_compacted_topic_keeps_the_last_record_of_each_key() {
     assert_eq!(origin.stored("state", 0), [(2, "3".to_string()), (3, "4".to_string())]);
     let removed = |event: &Event| matches!(event, Event::Compacted { removed: 2, partition: 0, .. });
     assert!(origin.events.iter().any(removed));
+}
+
+#[test]
+fn a_damaged_batch_stops_neither_compaction_nor_retention() {
+    for at in [0, 2] {
+        let mut origin = Origin::default();
+        let one = origin.node();
+        for value in ["1", "2", "3", "4", "5"] {
+            keyed(&mut origin, one, "a", value);
+        }
+        configured(
+            &mut origin,
+            "state",
+            &[("cleanup.policy", "compact,delete"), ("retention.ms", "7200000")],
+        );
+        let tp = row(&mut origin, "state").topic_partitions().next().unwrap();
+        origin.table.rows.get_mut(&(Store::Batches, batch_key(tp, at))).unwrap()[63] ^= 1;
+        origin.pass(HOUR);
+        assert_eq!(origin.stored("state", 0), [(3, "4".to_string()), (4, "5".to_string())]);
+        let damaged = |event: &Event| matches!(event, Event::Damaged { damaged, .. } if damaged.first == at);
+        assert!(origin.events.iter().any(damaged));
+        origin.pass(3 * HOUR);
+        assert_eq!(origin.stored("state", 5), []);
+        assert!(trimmed(&origin) > 0);
+    }
 }
 
 #[test]

@@ -74,7 +74,8 @@ pub enum ListedOffset {
 }
 
 impl ListOffsets {
-    const BATCHES_A_SLICE: usize = 64;
+    /// The batches that a slice reads.
+    pub const BATCHES_A_SLICE: usize = 64;
 
     fn find(&self, start: Offset, end: Offset, batches: &[(Key, Value)]) -> Result<ListedOffset, Error> {
         let OffsetSpec::At(time) = self.spec else {

@@ -16,6 +16,8 @@ pub struct SetAside {
     pub tp: TopicPartition,
     /// The offset that was being read.
     pub from: Offset,
+    /// How many batches were being read from there.
+    pub limit: usize,
 }
 
 /// A damaged batch that was set aside.
@@ -30,7 +32,6 @@ pub struct Damaged {
 }
 
 impl SetAside {
-    const BATCHES_MAX: usize = 64;
     /// The fewest bytes that a record takes.
     const RECORD_BYTES_MIN: usize = 7;
     /// A damaged header that claims more records than this is not believed.
@@ -66,7 +67,7 @@ impl Op for SetAside {
         let scans = vec![
             Scan::Get(Store::Partitions, partition_key(self.tp)),
             Scan::Last { store: Store::Batches, from: low, to: next.clone() },
-            Scan::Range { store: Store::Batches, from: next, to, limit: Self::BATCHES_MAX },
+            Scan::Range { store: Store::Batches, from: next, to, limit: self.limit },
             rows::last_batch(self.tp),
         ];
         Plan::write(scans, vec![Store::Partitions, Store::Batches, Store::Meta], Durability::Strict)
