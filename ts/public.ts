@@ -5,7 +5,6 @@ export type {
   AdminEvents,
   Broker,
   CallOptions,
-  GroupOffsets,
   TopicConfig,
   TopicMetadata,
   TopicOffsets,
@@ -64,6 +63,14 @@ export type { InstrumentationEvent, RemoveListener } from './kafka/events.ts'
 export type { ForwardConfig, ForwarderEvents } from './kafka/forwarder.ts'
 export { Forwarder } from './kafka/forwarder.ts'
 export type { ProducerInterceptor } from './kafka/interceptors.ts'
+export type {
+  GroupDescription,
+  GroupOffsets,
+  GroupOverview,
+  GroupState,
+  MemberDescription,
+  SetOffset,
+} from './kafka/groups.ts'
 export type { KafkaConfig, KafkaEvents } from './kafka/kafka.ts'
 export type { LogCreator, LogEntry, Logger, LoggerEntryContent, LogLevel } from './kafka/logger.ts'
 export { logLevel } from './kafka/logger.ts'

@@ -1,13 +1,19 @@
-import type { PartitionOffset, TopicDescription } from '../native/types.ts'
+import type { TopicDescription } from '../native/types.ts'
 import { Client, type ConnectionPayloads } from './client.ts'
 import {
   fromNative,
   KafkaJSAggregateError,
   KafkaJSCreateTopicError,
-  KafkaJSNonRetriableError,
   KafkaJSNotImplemented,
   KafkaJSProtocolError,
 } from './errors.ts'
+import {
+  type GroupDescription,
+  type GroupOffsets,
+  type GroupOverview,
+  Groups,
+  type SetOffset,
+} from './groups.ts'
 import { late } from './loading.ts'
 import type { NodeHandle } from './node.ts'
 import { type PartitionMetadata, partitionMetadata } from './partitioners.ts'
@@ -53,12 +59,6 @@ export interface TopicOffsets {
 export interface TopicMetadata {
   name: string
   partitions: PartitionMetadata[]
-}
-
-/** What a group has committed in the partitions of a topic. */
-export interface GroupOffsets {
-  topic: string
-  partitions: { partition: number; offset: string; metadata: string | null }[]
 }
 
 /** Names of an admin's events. Those of the network are never emitted: there is none. */
@@ -121,6 +121,7 @@ export interface CallOptions {
 /** Looks after topics, configurations, groups and offsets. Its calls work without `connect()`. */
 export class Admin extends Client<AdminEvents, ConnectionPayloads> {
   readonly events: AdminEvents = EVENTS
+  private readonly groups: Groups = new Groups(() => this.node())
   private connection: Connection | undefined
 
   /** @internal */
@@ -319,21 +320,49 @@ export class Admin extends Client<AdminEvents, ConnectionPayloads> {
 
   /**
    * What a group has committed in these topics, '-1' where it has nothing; without `topics`, in all where it has.
+   * `resolveOffsets` makes offsets of what was reset to the end or the beginning, and stores them.
    * `__forwarder` is the group of every forwarder.
    */
-  async fetchOffsets({ groupId, topics }: { groupId: string; topics?: string[] }): Promise<GroupOffsets[]> {
-    if (typeof groupId !== 'string' || groupId === '') {
-      throw new KafkaJSNonRetriableError(`Invalid groupId ${groupId}`)
-    }
-    const names = topics ?? (await this.listTopics())
-    for (const topic of names) validateTopic(topic)
-    const read = async (topic: string): Promise<GroupOffsets> => {
-      const found = (await this.node().call((node) => node.fetchOffsets(groupId, topic))) as PartitionOffset[]
-      return { topic, partitions: found.map(({ metadata = null, ...rest }) => ({ ...rest, metadata })) }
-    }
-    const offsets = await Promise.all(names.map(read))
-    const committed = ({ partitions }: GroupOffsets) => partitions.some(({ offset }) => offset !== '-1')
-    return topics === undefined ? offsets.filter(committed) : offsets
+  async fetchOffsets(query: {
+    groupId: string
+    topics?: string[]
+    resolveOffsets?: boolean
+  }): Promise<GroupOffsets[]> {
+    return this.groups.fetchOffsets(query)
+  }
+
+  /**
+   * Sets where a group goes on in a topic; the group need not exist.
+   * @throws KafkaJSNonRetriableError where the group has members: stop them first
+   */
+  async setOffsets(offsets: { groupId: string; topic: string; partitions: SetOffset[] }): Promise<void> {
+    await this.groups.setOffsets(offsets)
+  }
+
+  /**
+   * Lets a group go on at the end of a topic, or at its beginning.
+   * @throws KafkaJSNonRetriableError where the group has members: stop them first
+   */
+  async resetOffsets(reset: { groupId: string; topic: string; earliest?: boolean }): Promise<void> {
+    await this.groups.resetOffsets(reset)
+  }
+
+  /** All groups, also those without members. */
+  async listGroups(): Promise<{ groups: GroupOverview[] }> {
+    return { groups: await this.groups.list() }
+  }
+
+  /** Groups with their members, in order; state `Dead` where there is none of this name. */
+  async describeGroups(groupIds: string[]): Promise<{ groups: GroupDescription[] }> {
+    return { groups: await this.groups.describe(groupIds) }
+  }
+
+  /**
+   * Deletes groups that have no members, and what they have committed.
+   * @throws KafkaJSDeleteGroupsError for those that have members or do not exist; the others are deleted
+   */
+  async deleteGroups(groupIds: string[]): Promise<{ groupId: string; errorCode: 0 }[]> {
+    return this.groups.delete(groupIds)
   }
 
   /** True where it was created, false where it existed, else why not. */

@@ -71,6 +71,9 @@ export interface ConsumerConfig extends RebalanceListener {
   rackId?: string
 }
 
+/** More heartbeats would tell nobody more. */
+const HEARTBEAT_MIN_MS = 50
+
 /** All that a runner of this consumer works with. */
 export function runnerOptions({
   config,
@@ -132,7 +135,7 @@ function memberOptions(config: ConsumerConfig, clientId: string, assignors: stri
     ...(address === undefined ? {} : { url: address.origin + address.pathname }),
     ...(groupInstanceId === undefined ? {} : { instanceId: groupInstanceId }),
     sessionTimeout,
-    heartbeatInterval,
+    heartbeatInterval: Math.max(heartbeatInterval, HEARTBEAT_MIN_MS),
     rebalanceTimeout,
     assignors,
     preferVisible: config.preferVisible ?? false,

@@ -13,6 +13,7 @@ import {
   type TopicPartitions,
 } from './consuming.ts'
 import { KafkaJSNonRetriableError } from './errors.ts'
+import { type GroupDescription, Groups } from './groups.ts'
 import { lags } from './monitor.ts'
 import { committedOf, endsOf } from './positions.ts'
 import { Runner } from './runner.ts'
@@ -281,6 +282,11 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
     const { session } = this.running()
     const found = session === undefined ? [] : await lags(session, this.connected().node)
     return found.map(({ lag, ...place }) => ({ ...place, lag: String(lag) }))
+  }
+
+  /** The group, as `admin.describeGroups` has it. */
+  async describeGroup(): Promise<GroupDescription> {
+    return new Groups(() => this.connected().node).describeOne(this.groupId)
   }
 
   private begin(run: ConsumerRunConfig): Runner {

@@ -110,14 +110,14 @@ export class Runner {
 
   private hear(event: { type: string; [field: string]: unknown }): void {
     const { session } = this
-    const { groupId, emit, subscription, log } = this.options
+    const { groupId, subscription, log } = this.options
     const ours = session !== undefined && event['memberId'] === session.memberId
     switch (event.type) {
       case 'group.heartbeat':
         if (ours) session.heartbeat()
         break
       case 'group.rebalancing':
-        if (ours) emit('REBALANCING', { groupId, memberId: session.memberId })
+        if (ours) session.tellRebalancing()
         break
       case 'topic.changed': {
         const topic = String(event['topic'])

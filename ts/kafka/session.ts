@@ -67,6 +67,7 @@ export class Session implements Around {
   private moment = 0
   private committedAt = Date.now()
   private heartbeatAt = 0
+  private rebalancing = true
   readonly config: ConsumerRunConfig
   readonly retry: Required<RetryOptions>
   readonly log: Logger
@@ -191,6 +192,13 @@ export class Session implements Around {
     if (resolved !== undefined) return resolved
     if (work !== undefined && !work.stale) return work.batch.first
     return assigned && this.member.ask((native) => native.position(place.topic, place.partition))
+  }
+
+  /** The group shares its partitions anew; told once until the next assignment is in force. */
+  tellRebalancing(): void {
+    const { emit, groupId } = this.options
+    if (!this.rebalancing) emit('REBALANCING', { groupId, memberId: this.memberId })
+    this.rebalancing = true
   }
 
   heartbeat(): void {
@@ -336,6 +344,7 @@ export class Session implements Around {
     )
     this.memberId = step.memberId
     this.epoch = step.memberEpoch
+    this.tellRebalancing()
     if (step.kind === 'assign') await this.take(places, step)
     else await this.part(places, step.kind === 'lost')
     if (step.error !== undefined) throw step.error
@@ -362,6 +371,7 @@ export class Session implements Around {
       duration: Date.now() - this.began,
     }
     emit('GROUP_JOIN', payload)
+    this.rebalancing = false
     log.info('Consumer has joined the group', payload)
   }
 
