@@ -12,7 +12,7 @@ mod row;
 mod state;
 mod wire;
 
-pub use assignor::{Assigned, Assignors, Spec, SpecMember};
+pub use assignor::{Assigned, Assignors, Spec, SpecMember, elect};
 pub use coordinator::{Coordinator, Fired, GroupConfig, Metadata, Outcome, Timer};
 pub use member::{Member, MemberEvent, MemberOptions, MemberOutput, Membership};
 pub use message::{Client, HeartbeatRequest, HeartbeatResponse, JOIN_EPOCH, LEAVE_EPOCH, STATIC_LEAVE_EPOCH};

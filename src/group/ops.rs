@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use super::GroupState;
-use super::offsets::offset_range;
+use super::offsets::{FORWARDER_GROUP, offset_range};
 use super::row::{GroupRow, not_found};
 use crate::base::{Code, Error};
 use crate::log::{Applied, Durability, Op, Plan, Rows, Scan, Store, Write};
@@ -87,6 +87,10 @@ impl Op for DeleteGroup {
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<()>, Error> {
+        if self.group == FORWARDER_GROUP {
+            let message = "the group of the forwarders is as old as their deliveries, and cannot be deleted";
+            return Err(Error::new(Code::InvalidRequest, message));
+        }
         match GroupRow::find(rows.value(0)) {
             Ok(Some(row)) if row.state.members.is_empty() => {}
             Ok(Some(_)) => {

@@ -3,15 +3,15 @@ use super::{Answer, AnyReply, Call, Node, Pending};
 use crate::base::{Code, Error, Offset, TopicConfig, TopicId, TopicPartition};
 use crate::client::forwarder::ListDelivered;
 use crate::client::producer::CallId;
-use crate::group::{CommittedOffset, FetchOffsets};
+use crate::group::{
+    CommitOffsets, CommittedOffset, DeleteGroup, DescribeGroup, FORWARDER_GROUP, FetchOffsets, ListGroups,
+    OffsetCommit, SetOffsets,
+};
 use crate::log::ops::{
     AlterConfigs, CreatePartitions, CreateTopic, DeleteTopic, DescribeTopic, ListBounds, ListOffsets,
     ListTopics, ListedOffset, OffsetSpec, Trim,
 };
 use crate::log::{TopicRow, unknown_partition};
-
-/// The group as which forwarders are seen; its offsets are those delivered.
-const FORWARDER_GROUP: &str = "__forwarder";
 
 impl Node {
     pub(super) fn administer(&mut self, call: CallId, what: Call) {
@@ -36,6 +36,12 @@ impl Node {
             Call::ReadTopic(name) => self.store(DescribeTopic { name }.into(), Pending::Admin(call)),
             Call::ListBounds(name) => self.want(&name, Want::Bounds(call)),
             Call::CommittedOffsets { group, topic } => self.want(&topic, Want::Committed { call, group }),
+            Call::ListGroups => self.store(ListGroups.into(), Pending::Admin(call)),
+            Call::DescribeGroup(group) => self.store(DescribeGroup { group }.into(), Pending::Admin(call)),
+            Call::DeleteGroup(group) => self.store(DeleteGroup { group }.into(), Pending::Admin(call)),
+            Call::SetOffsets { group, topic, offsets } => {
+                self.want(&topic, Want::SetOffsets { call, group, offsets });
+            }
             Call::OffsetAt { topic, partition, timestamp } => {
                 self.want(&topic, Want::OffsetAt { call, partition, timestamp });
             }
@@ -112,6 +118,9 @@ impl Node {
                 let message = "This server does not host this topic-partition: it does not exist in this log";
                 Err(Error::new(Code::UnknownTopicOrPartition, message))
             }
+            Ok(AnyReply::ListGroups(groups)) => Ok(Answer::Groups(groups)),
+            Ok(AnyReply::DescribeGroup(group)) => Ok(Answer::Group(group.map(Box::new))),
+            Ok(AnyReply::DeleteGroup(()) | AnyReply::SetOffsets(())) => Ok(Answer::Nothing),
             Ok(AnyReply::ListBounds(bounds)) => Ok(Answer::Bounds(bounds)),
             Ok(AnyReply::FetchOffsets(offsets)) => {
                 let plain = |committed: CommittedOffset| (committed.offset, committed.metadata);
@@ -142,6 +151,27 @@ impl Node {
         } else {
             self.store(FetchOffsets { group, member: None, partitions }.into(), Pending::Admin(call));
         }
+    }
+
+    pub(super) fn set_offsets(
+        &mut self,
+        call: CallId,
+        group: String,
+        row: &TopicRow,
+        offsets: Vec<(i32, Offset, Option<String>)>,
+    ) {
+        let known = 0..row.partitions;
+        if let Some((partition, ..)) = offsets.iter().find(|(partition, ..)| !known.contains(partition)) {
+            return self.done(call, Err(unknown_partition(*partition)));
+        }
+        let at = self.now.timestamp;
+        let commit = |(partition, offset, metadata)| OffsetCommit {
+            tp: TopicPartition { topic: row.id, partition },
+            committed: CommittedOffset { offset, metadata, at },
+        };
+        let offsets = offsets.into_iter().map(commit).collect();
+        let commit = CommitOffsets { group, member: None, offsets };
+        self.store(SetOffsets(commit).into(), Pending::Admin(call));
     }
 
     pub(super) fn offset_at(&mut self, call: CallId, row: &TopicRow, partition: i32, timestamp: i64) {

@@ -6,7 +6,7 @@ use crate::base::{Code, Error, Map, Offset, ProducerId, TopicConfig};
 use crate::client::consumer::{Records, Reset};
 use crate::client::forwarder::{Delivery, WireBatch};
 use crate::client::producer::{CallId, Sent};
-use crate::group::{Partitions, Spec};
+use crate::group::{GroupRow, Partitions, Spec};
 use crate::log::TopicRow;
 use crate::log::batch::Compression;
 use crate::log::ops::{Bounds, Damaged};
@@ -185,6 +185,21 @@ pub enum Call {
         /// The topic.
         topic: String,
     },
+    /// All groups.
+    ListGroups,
+    /// One group.
+    DescribeGroup(String),
+    /// Delete a group that has no members, with its offsets.
+    DeleteGroup(String),
+    /// Set where a group goes on in partitions of a topic; it must have no members.
+    SetOffsets {
+        /// The group.
+        group: String,
+        /// The topic.
+        topic: String,
+        /// Partition, offset, metadata.
+        offsets: Vec<(i32, Offset, Option<String>)>,
+    },
     /// Append records.
     Send {
         /// How they are to be compressed where they are stored.
@@ -350,6 +365,10 @@ pub enum Answer {
     Topic(TopicRow),
     /// All topics.
     Topics(Vec<(String, TopicRow)>),
+    /// A group, if there is one.
+    Group(Option<Box<GroupRow>>),
+    /// All groups.
+    Groups(Vec<(String, GroupRow)>),
     /// The ends of the partitions 0, 1, ...
     Bounds(Vec<Bounds>),
     /// An offset.

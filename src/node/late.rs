@@ -54,6 +54,7 @@ impl Node {
             Want::AlterConfigs { call, config, validate_only } => {
                 self.alter_configs(call, name, &row, config, validate_only);
             }
+            Want::SetOffsets { call, group, offsets } => self.set_offsets(call, group, &row, offsets),
             Want::Transaction { call, .. } => self.transaction_topic(call, name, row),
             Want::Join { consumer, .. } => self.join_topic(consumer, name, Some(&row)),
             Want::Group(group) => self.topic_found(&group, name, Some(&row)),
@@ -73,6 +74,7 @@ impl Node {
             | Want::Committed { call, .. }
             | Want::OffsetAt { call, .. }
             | Want::AlterConfigs { call, .. }
+            | Want::SetOffsets { call, .. }
             | Want::Trim { call, .. } => self.done(call, Err(error.clone())),
             Want::Send(_) | Want::Describe { .. } => {}
         }

@@ -12,6 +12,7 @@ pub(super) enum Want {
     OffsetAt { call: CallId, partition: i32, timestamp: i64 },
     Trim { call: CallId, partition: i32, before: Option<i64> },
     AlterConfigs { call: CallId, config: TopicConfig, validate_only: bool },
+    SetOffsets { call: CallId, group: String, offsets: Vec<(i32, i64, Option<String>)> },
     Transaction { call: CallId, create: bool },
     Join { consumer: ConsumerId, create: bool },
     Group(String),
@@ -32,6 +33,7 @@ impl Want {
             | Self::OffsetAt { .. }
             | Self::Trim { .. }
             | Self::AlterConfigs { .. }
+            | Self::SetOffsets { .. }
             | Self::Group(_) => false,
         }
     }

@@ -10,6 +10,8 @@ mod error;
 #[cfg(feature = "page")]
 mod fields;
 #[cfg(feature = "page")]
+mod groups;
+#[cfg(feature = "page")]
 mod host;
 #[cfg(feature = "page")]
 mod node;

@@ -297,7 +297,7 @@ impl Node {
 }
 
 impl Node {
-    fn ask(&self, call: Call, convert: fn(Answer) -> Result<JsValue, JsValue>) -> Promise {
+    pub(super) fn ask(&self, call: Call, convert: fn(Answer) -> Result<JsValue, JsValue>) -> Promise {
         ask(&self.driver, call, convert)
     }
 }

@@ -127,6 +127,9 @@ export class Session implements Around {
     this.moment += 1
     for (const place of wanted) if (assignment.get(place) === undefined) assignment.add(place, this.moment)
     this.tune(options.pauses.assigned(assignment.byTopic()))
+    this.seekAll()
+    // What a fetch from before brings would look stale.
+    this.member.tell((native) => native.wake())
   }
 
   /** Hands out nothing more; handlers that run end by themselves. */
@@ -351,14 +354,14 @@ export class Session implements Around {
   }
 
   private async take(places: TopicPartition[], step: Rebalance): Promise<void> {
-    const { seeks, pauses, groupId, emit, assignor, log } = this.options
+    const { pauses, groupId, emit, assignor, log } = this.options
     // The join was a heartbeat too.
     this.heartbeatAt = Date.now()
     this.moment += 1
     for (const place of places) this.assignment.add(place, this.moment)
     const memberAssignment = this.assignment.byTopic()
     this.tune(pauses.assigned(memberAssignment))
-    for (const [key, { offset, ...place }] of seeks) if (this.seek(place, offset)) seeks.delete(key)
+    this.seekAll()
     this.reportUnsubscribed(Object.keys(memberAssignment))
     if (places.length > 0) await this.config.onPartitionsAssigned?.(places)
     const payload = {
@@ -373,6 +376,12 @@ export class Session implements Around {
     emit('GROUP_JOIN', payload)
     this.rebalancing = false
     log.info('Consumer has joined the group', payload)
+  }
+
+  /** Does the seeks from before there was anything to seek in. */
+  private seekAll(): void {
+    const { seeks } = this.options
+    for (const [key, { offset, ...place }] of seeks) if (this.seek(place, offset)) seeks.delete(key)
   }
 
   /** Gives partitions up, once their handlers have ended and what they did is committed. */

@@ -55,10 +55,14 @@ impl Position {
         }
     }
 
-    /// The group goes on here.
+    /// The group goes on here. It may have been set to an end, wherever that is by now.
     pub(super) fn begin_at(&mut self, offset: Offset) {
         if self.next.is_none() && self.sought.is_none() {
-            self.next = Some(offset);
+            match offset {
+                0.. => self.next = Some(offset),
+                -2 => self.sought = Some(Reset::Earliest),
+                _ => self.sought = Some(Reset::Latest),
+            }
             self.committed = Some(offset);
         }
     }

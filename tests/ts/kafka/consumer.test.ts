@@ -83,45 +83,6 @@ describe('reading', () => {
   })
 })
 
-describe('a group has one member at a time', () => {
-  test('a second run waits until the first has left', async () => {
-    const kafka = memory()
-    await send(kafka, 't', ['a'])
-    const first = await reading(kafka, 't')
-    await first.seen(1)
-    let joined = false
-    const second = kafka.consumer({ groupId: 'g' })
-    const values: string[] = []
-    await second.subscribe({ topics: ['t'], fromBeginning: true })
-    const run = second.run({ eachMessage: async (payload) => void values.push(textOf(payload)) })
-    void run.then(() => {
-      joined = true
-    })
-    await pause(50)
-    expect(joined).toBe(false)
-    await send(kafka, 't', ['b'])
-    await first.seen(2)
-    await first.consumer.disconnect()
-    await run
-    await send(kafka, 't', ['c'])
-    await until(() => values.length === 1, 'the second reads')
-    expect(values).toEqual(['c'])
-    await second.disconnect()
-  })
-
-  test('one that waits can be stopped', async () => {
-    const kafka = memory()
-    const first = await reading(kafka, 't')
-    const second = kafka.consumer({ groupId: 'g' })
-    await second.subscribe({ topics: ['t'] })
-    const run = second.run({ eachMessage: async () => undefined })
-    await pause(20)
-    await second.disconnect()
-    await run
-    await first.consumer.disconnect()
-  })
-})
-
 describe('commits', () => {
   test('by hand, with metadata', async () => {
     const kafka = memory()
