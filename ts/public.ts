@@ -62,7 +62,6 @@ export {
 export type { InstrumentationEvent, RemoveListener } from './kafka/events.ts'
 export type { ForwardConfig, ForwarderEvents } from './kafka/forwarder.ts'
 export { Forwarder } from './kafka/forwarder.ts'
-export type { ProducerInterceptor } from './kafka/interceptors.ts'
 export type {
   GroupDescription,
   GroupOffsets,
@@ -71,6 +70,7 @@ export type {
   MemberDescription,
   SetOffset,
 } from './kafka/groups.ts'
+export type { ProducerInterceptor } from './kafka/interceptors.ts'
 export type { KafkaConfig, KafkaEvents } from './kafka/kafka.ts'
 export type { LogCreator, LogEntry, Logger, LoggerEntryContent, LogLevel } from './kafka/logger.ts'
 export { logLevel } from './kafka/logger.ts'

@@ -7,13 +7,7 @@ import {
   KafkaJSNotImplemented,
   KafkaJSProtocolError,
 } from './errors.ts'
-import {
-  type GroupDescription,
-  type GroupOffsets,
-  type GroupOverview,
-  Groups,
-  type SetOffset,
-} from './groups.ts'
+import type { GroupDescription, GroupOffsets, GroupOverview, Groups, SetOffset } from './groups.ts'
 import { late } from './loading.ts'
 import type { NodeHandle } from './node.ts'
 import { type PartitionMetadata, partitionMetadata } from './partitioners.ts'
@@ -121,7 +115,6 @@ export interface CallOptions {
 /** Looks after topics, configurations, groups and offsets. Its calls work without `connect()`. */
 export class Admin extends Client<AdminEvents, ConnectionPayloads> {
   readonly events: AdminEvents = EVENTS
-  private readonly groups: Groups = new Groups(() => this.node())
   private connection: Connection | undefined
 
   /** @internal */
@@ -328,7 +321,7 @@ export class Admin extends Client<AdminEvents, ConnectionPayloads> {
     topics?: string[]
     resolveOffsets?: boolean
   }): Promise<GroupOffsets[]> {
-    return this.groups.fetchOffsets(query)
+    return (await this.groups()).fetchOffsets(query)
   }
 
   /**
@@ -336,7 +329,7 @@ export class Admin extends Client<AdminEvents, ConnectionPayloads> {
    * @throws KafkaJSNonRetriableError where the group has members: stop them first
    */
   async setOffsets(offsets: { groupId: string; topic: string; partitions: SetOffset[] }): Promise<void> {
-    await this.groups.setOffsets(offsets)
+    await (await this.groups()).setOffsets(offsets)
   }
 
   /**
@@ -344,17 +337,17 @@ export class Admin extends Client<AdminEvents, ConnectionPayloads> {
    * @throws KafkaJSNonRetriableError where the group has members: stop them first
    */
   async resetOffsets(reset: { groupId: string; topic: string; earliest?: boolean }): Promise<void> {
-    await this.groups.resetOffsets(reset)
+    await (await this.groups()).resetOffsets(reset)
   }
 
   /** All groups, also those without members. */
   async listGroups(): Promise<{ groups: GroupOverview[] }> {
-    return { groups: await this.groups.list() }
+    return { groups: await (await this.groups()).list() }
   }
 
   /** Groups with their members, in order; state `Dead` where there is none of this name. */
   async describeGroups(groupIds: string[]): Promise<{ groups: GroupDescription[] }> {
-    return { groups: await this.groups.describe(groupIds) }
+    return { groups: await (await this.groups()).describe(groupIds) }
   }
 
   /**
@@ -362,7 +355,7 @@ export class Admin extends Client<AdminEvents, ConnectionPayloads> {
    * @throws KafkaJSDeleteGroupsError for those that have members or do not exist; the others are deleted
    */
   async deleteGroups(groupIds: string[]): Promise<{ groupId: string; errorCode: 0 }[]> {
-    return this.groups.delete(groupIds)
+    return (await this.groups()).delete(groupIds)
   }
 
   /** True where it was created, false where it existed, else why not. */
@@ -384,6 +377,11 @@ export class Admin extends Client<AdminEvents, ConnectionPayloads> {
 
   private async describe(): Promise<TopicDescription[]> {
     return (await this.node().call((node) => node.listTopics())) as TopicDescription[]
+  }
+
+  private async groups(): Promise<Groups> {
+    const loaded = await late()
+    return new loaded.Groups(this.node())
   }
 
   private node(): NodeHandle {

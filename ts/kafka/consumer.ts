@@ -13,7 +13,8 @@ import {
   type TopicPartitions,
 } from './consuming.ts'
 import { KafkaJSNonRetriableError } from './errors.ts'
-import { type GroupDescription, Groups } from './groups.ts'
+import type { GroupDescription } from './groups.ts'
+import { late } from './loading.ts'
 import { lags } from './monitor.ts'
 import { committedOf, endsOf } from './positions.ts'
 import { Runner } from './runner.ts'
@@ -286,7 +287,8 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
 
   /** The group, as `admin.describeGroups` has it. */
   async describeGroup(): Promise<GroupDescription> {
-    return new Groups(() => this.connected().node).describeOne(this.groupId)
+    const { Groups } = await late()
+    return new Groups(this.connected().node).describeOne(this.groupId)
   }
 
   private begin(run: ConsumerRunConfig): Runner {

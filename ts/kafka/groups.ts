@@ -78,7 +78,7 @@ export interface SetOffset {
 
 /** What an admin does with groups. @internal */
 export class Groups {
-  constructor(private readonly node: () => NodeHandle) {}
+  constructor(private readonly node: NodeHandle) {}
 
   async describe(groupIds: string[]): Promise<GroupDescription[]> {
     return Promise.all(groupIds.map((groupId) => this.describeOne(groupId)))
@@ -89,7 +89,7 @@ export class Groups {
   }
 
   async list(): Promise<GroupOverview[]> {
-    const rows = (await this.node().call((node) => node.listGroups())) as {
+    const rows = (await this.node.call((node) => node.listGroups())) as {
       groupId: string
       state: GroupState
     }[]
@@ -100,7 +100,7 @@ export class Groups {
     const failed: { groupId: string; errorCode: number; error: KafkaJSError }[] = []
     for (const groupId of groupIds) {
       try {
-        await this.node().call((node) => node.deleteGroup(groupId))
+        await this.node.call((node) => node.deleteGroup(groupId))
       } catch (thrown) {
         const error = fromNative(thrown)
         failed.push({ groupId, errorCode: error.code ?? -1, error })
@@ -154,7 +154,7 @@ export class Groups {
     const special = ({ offset }: SetOffset) => offset === '-1' || offset === '-2'
     validateOffsets(offsets.filter((each) => !special(each)))
     try {
-      await this.node().call((node) => node.setOffsets(groupId, offsets))
+      await this.node.call((node) => node.setOffsets(groupId, offsets))
     } catch (thrown) {
       throw await this.running(groupId, fromNative(thrown))
     }
@@ -171,14 +171,14 @@ export class Groups {
   }): Promise<void> {
     validateGroup(groupId)
     validateTopic(topic)
-    const count = await this.node().call((node) => node.partitions(topic, false))
+    const count = await this.node.call((node) => node.partitions(topic, false))
     const offset = earliest ? '-2' : '-1'
     const partitions = Array.from({ length: count }, (_, partition) => ({ partition, offset }))
     await this.setOffsets({ groupId, topic, partitions })
   }
 
   private async offsets(groupId: string, topic: string): Promise<GroupOffsets> {
-    const found = (await this.node().call((node) => node.fetchOffsets(groupId, topic))) as PartitionOffset[]
+    const found = (await this.node.call((node) => node.fetchOffsets(groupId, topic))) as PartitionOffset[]
     return { topic, partitions: found.map(({ metadata = null, ...rest }) => ({ ...rest, metadata })) }
   }
 
@@ -186,7 +186,7 @@ export class Groups {
   private async resolve(groupId: string, { topic, partitions }: GroupOffsets): Promise<GroupOffsets> {
     const places = partitions.map(({ partition }) => ({ topic, partition }))
     const [lows, highs] = await Promise.all(
-      (['low', 'high'] as const).map((end) => endsOf(this.node(), places, end)),
+      (['low', 'high'] as const).map((end) => endsOf(this.node, places, end)),
     )
     const resolved = partitions.map((each, index) => {
       const ends = each.offset === '-1' ? highs : each.offset === '-2' ? lows : undefined
@@ -208,15 +208,15 @@ export class Groups {
   }
 
   private async row(groupId: string): Promise<GroupRow | undefined> {
-    return (await this.node().call((node) => node.describeGroup(groupId))) as GroupRow | undefined
+    return (await this.node.call((node) => node.describeGroup(groupId))) as GroupRow | undefined
   }
 
   private async described(groupId: string, row: GroupRow | undefined): Promise<GroupDescription> {
     const { members, assignor, epoch, coordinator, state } = row ?? NO_GROUP
     const places = members.flatMap(placesOf)
     const [committed, ends] = await Promise.all([
-      committedOf(this.node(), groupId, places),
-      endsOf(this.node(), places, 'high'),
+      committedOf(this.node, groupId, places),
+      endsOf(this.node, places, 'high'),
     ])
     let sum = 0n
     let index = 0
@@ -244,7 +244,7 @@ export class Groups {
   }
 
   private async topics(): Promise<string[]> {
-    const all = (await this.node().call((node) => node.listTopics())) as TopicDescription[]
+    const all = (await this.node.call((node) => node.listTopics())) as TopicDescription[]
     return all.map(({ name }) => name)
   }
 }

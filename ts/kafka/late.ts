@@ -1,5 +1,6 @@
 /** What a page needs only for some calls, loaded at the first of them: see loading.ts. */
 
 export { alterConfigs, describeConfigs } from './configs.ts'
+export { Groups } from './groups.ts'
 export { Transaction } from './transaction.ts'
 export { deleteTopicRecords } from './trim.ts'

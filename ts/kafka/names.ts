@@ -1,9 +1,9 @@
 /** Types under the names that KafkaJS gives them. */
 
-import type { GroupOffsets } from './admin.ts'
 import type { ConsumerSubscribeTopics } from './consumer.ts'
 import type { ConsumerEventPayloads } from './consuming.ts'
 import type { InstrumentationEvent } from './events.ts'
+import type { GroupOffsets } from './groups.ts'
 
 /** What lists the brokers; it is never called. */
 export type BrokersFunction = () => string[] | Promise<string[]>
