@@ -9,6 +9,7 @@ use super::page::{PageDriver, ask, nothing, unexpected};
 use super::{error, records};
 use crate::base::{Code, Error};
 use crate::client::consumer::{Records, Reset};
+use crate::log::batch::BatchHeader;
 use crate::node::{
     Answer, Assigned, Call, Command, ConsumerId, ConsumerOptions, Position, Rebalance, RebalanceKind,
 };
@@ -221,7 +222,9 @@ pub(super) fn read_offset(committed: &JsValue) -> Result<Position, JsValue> {
 
 fn fetched(found: &Records) -> Result<JsValue, JsValue> {
     let index = records::index(&found.batches, found.from).map_err(|failure| error::to_js(&failure))?;
-    let fields: [(&str, JsValue); 7] = [
+    let next = found.batches.last().and_then(|batch| BatchHeader::read(batch).ok());
+    let next = next.map_or(JsValue::UNDEFINED, |header| BigInt::from(header.next_offset()).into());
+    let fields: [(&str, JsValue); 8] = [
         ("topic", found.topic.as_str().into()),
         ("partition", found.tp.partition.into()),
         ("highWatermark", BigInt::from(found.end).into()),
@@ -229,6 +232,7 @@ fn fetched(found: &Records) -> Result<JsValue, JsValue> {
         ("bytes", index.bytes.into()),
         ("index", index.numbers.into()),
         ("count", index.count.into()),
+        ("nextOffset", next),
     ];
     Ok(object(&fields).into())
 }

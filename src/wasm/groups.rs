@@ -64,7 +64,8 @@ fn describe(row: &GroupRow) -> Object {
 }
 
 fn member(state: &GroupState, id: &str, GroupMember { metadata, current, .. }: &GroupMember) -> Object {
-    let name = |id: &TopicId| state.topics.iter().find(|(_, (topic, _))| topic == id).map(|(name, _)| name.clone());
+    let name =
+        |id: &TopicId| state.topics.iter().find(|(_, (topic, _))| topic == id).map(|(name, _)| name.clone());
     let mut owned = current.assigned.clone();
     current.pending_revocation.iter().for_each(|tp| _ = owned.insert(tp));
     let partitions: Vec<_> = owned.iter().filter_map(|tp| Some((name(&tp.topic)?, tp.partition))).collect();

@@ -43,7 +43,7 @@ export class Batch {
     return this.isEmpty() ? null : String(this.first)
   }
 
-  /** The one before `highWatermark` where it is empty. */
+  /** Where it is empty, the last of those that were deleted or are not for readers. */
   lastOffset(): string {
     return String(this.last)
   }
@@ -70,8 +70,7 @@ export class Batch {
 
   /** @internal Where the next fetch goes on. */
   get next(): bigint {
-    const { fetched } = this
-    return fetched.nextOffset ?? offsetAt(fetched, fetched.count - 1) + 1n
+    return this.fetched.nextOffset ?? this.last + 1n
   }
 
   /** @internal The offset to resolve when `offset` was handled: behind the last message nothing is left to read. */
@@ -114,6 +113,7 @@ export class Batch {
 
   private get last(): bigint {
     const { fetched } = this
-    return this.isEmpty() ? fetched.highWatermark - 1n : offsetAt(fetched, fetched.count - 1)
+    if (this.isEmpty()) return (fetched.nextOffset ?? fetched.highWatermark) - 1n
+    return offsetAt(fetched, fetched.count - 1)
   }
 }

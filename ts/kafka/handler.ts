@@ -114,6 +114,8 @@ export async function handleBatch(work: Work, around: Around): Promise<bigint> {
   }
   const handled = await attempt(work, around, 'eachBatch', () => {
     told = false
+    // It had handled everything before it failed.
+    if (resolved === work.batch.next) return undefined
     return around.config.eachBatch?.({
       batch: resolved === undefined ? work.batch : work.batch.from(resolved),
       resolveOffset: (offset) => {
