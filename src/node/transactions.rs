@@ -109,7 +109,9 @@ impl Node {
             let row = topics.get(&topic).filter(|row| (0..row.partitions).contains(&partition));
             let topic = row.ok_or_else(|| unknown_partition(partition))?.id;
             let committed = CommittedOffset { offset, metadata, at: self.now.timestamp };
-            let commit = OffsetCommit { tp: TopicPartition { topic, partition }, committed };
+            let tp = TopicPartition { topic, partition };
+            let member = member.or_else(|| self.owner_of(&group, tp));
+            let commit = OffsetCommit { tp, committed };
             match groups.iter_mut().find(|known| known.group == group && known.member == member) {
                 Some(known) => known.offsets.push(commit),
                 None => groups.push(CommitOffsets { group, member, offsets: vec![commit] }),

@@ -123,13 +123,21 @@ export class Session implements Around {
       assignment.places().filter((place) => !has(wanted, place)),
       false,
     )
-    await this.member.run((native) => native.assign(wanted))
     this.moment += 1
-    for (const place of wanted) if (assignment.get(place) === undefined) assignment.add(place, this.moment)
+    const added = wanted.filter((place) => assignment.get(place) === undefined)
+    for (const place of added) assignment.add(place, this.moment)
+    try {
+      await this.member.run((native) => {
+        // What a fetch from before brings would look stale.
+        native.wake()
+        return native.assign(wanted)
+      })
+    } catch (error) {
+      for (const place of added) assignment.delete(place)
+      throw error
+    }
     this.tune(options.pauses.assigned(assignment.byTopic()))
     this.seekAll()
-    // What a fetch from before brings would look stale.
-    this.member.tell((native) => native.wake())
   }
 
   /** Hands out nothing more; handlers that run end by themselves. */

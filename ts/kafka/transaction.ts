@@ -1,6 +1,6 @@
 import { Frames } from '../native/frames.ts'
 import type { NativeOffset, NativeTransaction, ProducerIdentity } from '../native/types.ts'
-import { KafkaJSNonRetriableError, KafkaJSProtocolError } from './errors.ts'
+import { fromNative, KafkaJSNonRetriableError, KafkaJSProtocolError } from './errors.ts'
 import {
   byTopic,
   type Choice,
@@ -29,6 +29,24 @@ export type TransactionOffsets = Offsets &
     | { consumerGroupId: string; consumer?: never }
     | { consumer: { readonly groupId: string }; consumerGroupId?: never }
   )
+
+/**
+ * Commits again where the consumer whose offsets are in it has reached another epoch meanwhile: nothing was stored,
+ * and its node will hear of the epoch.
+ */
+async function committed(commit: () => Promise<void>): Promise<void> {
+  for (let wait = STALE_WAIT_MS; ; wait *= 2) {
+    try {
+      return await commit()
+    } catch (error) {
+      if (fromNative(error).type !== 'STALE_MEMBER_EPOCH' || wait > STALE_WAIT_MAX_MS) throw error
+      await new Promise((resolve) => setTimeout(resolve, wait))
+    }
+  }
+}
+
+const STALE_WAIT_MS = 10
+const STALE_WAIT_MAX_MS = 5_000
 
 /** What a transaction needs of its producer. */
 export interface TransactionHost {
@@ -126,7 +144,9 @@ export class Transaction {
       const { transactionalId, create } = host
       const identity = await host.identity()
       const native: NativeTransaction = { ...identity, transactionalId, create, sends, offsets }
-      await abortable(signal, () => host.node().call((node) => node.commitTransaction(native)))
+      await abortable(signal, () =>
+        committed(() => host.node().call((node) => node.commitTransaction(native))),
+      )
     }
     this.end()
   }

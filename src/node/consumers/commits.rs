@@ -1,5 +1,6 @@
 use super::{Phase, Step, closed};
-use crate::base::{Code, Error, Instant};
+use crate::base::{Code, Error, Instant, TopicPartition};
+use crate::client::consumer::Consumer;
 use crate::client::producer::CallId;
 use crate::group::{CommitOffsets, CommittedOffset, Committer, OffsetCommit};
 use crate::node::{Answer, ConsumerId, Node, Pending, Position};
@@ -44,6 +45,17 @@ impl Node {
             }
             Err(error) => self.done(call, Err(error)),
         }
+    }
+
+    /// The member of this node that reads this partition for its group, and its epoch: as it a transaction commits.
+    pub(in crate::node) fn owner_of(&mut self, group: &str, tp: TopicPartition) -> Option<Committer> {
+        let reads = |consumer: &Consumer| {
+            let topic = consumer.topic(tp.topic).filter(|_| consumer.group() == group);
+            topic.is_some_and(|topic| consumer.partition(topic, tp.partition).is_some())
+        };
+        let mut ids = self.consumers.ids().into_iter();
+        let id = ids.find(|id| self.consumers.get(*id).is_some_and(|member| reads(&member.consumer)))?;
+        self.committer(id).ok().flatten()
     }
 
     /// As whom a consumer commits.
