@@ -35,6 +35,11 @@ export interface KafkaConfig {
   name?: string
   /** `'memory'` keeps nothing, and is a broker for tests. Default `'indexeddb'`, or memory where there is none. */
   storage?: 'indexeddb' | 'memory'
+  /**
+   * Asks the browser, when the log is opened, to keep the origin's storage where the device runs low on room. Default
+   * false: some browsers then ask the user.
+   */
+  persist?: boolean
   /** Where the wasm comes from, for the whole realm; see `initialize`. The default entry brings its own. */
   wasm?: WasmSource | Promise<WasmSource>
   /** Default `WARN`: a page's console is not ours. */
@@ -84,6 +89,8 @@ export class Kafka {
   private readonly options: OpenOptions
   private readonly shared: Shared
   private readonly listeners: Listeners<KafkaEvents>
+  /** The browser is asked once. */
+  private persist: boolean
   private connections = 0
   private unlisten: () => void = () => undefined
 
@@ -94,6 +101,7 @@ export class Kafka {
     if (wasm !== undefined) initialize(wasm)
     const logger = createLogger(config.logLevel ?? logLevel.WARN, logCreator)
     this.options = { name, storage }
+    this.persist = config.persist === true && storage === 'indexeddb'
     this.listeners = new Listeners(logger)
     this.shared = {
       clientId,
@@ -152,6 +160,7 @@ export class Kafka {
 
   private connect(): Connection {
     const node = use(this.options)
+    if (this.persist) this.askToPersist()
     if (this.connections === 0) this.unlisten = node.onEvent((event) => this.heard(event))
     this.connections += 1
     let held = true
@@ -165,6 +174,17 @@ export class Kafka {
         release(this.options)
       },
     }
+  }
+
+  private askToPersist(): void {
+    this.persist = false
+    const { logger } = this.shared
+    const asked = globalThis.navigator?.storage?.persist?.() ?? Promise.resolve(false)
+    asked
+      .catch(() => false)
+      .then((kept) => {
+        if (!kept) logger.info('The browser may evict this log where the device runs low on room')
+      })
   }
 
   private heard(event: NodeEvent): void {
