@@ -5,6 +5,9 @@ use super::key::batch_range;
 use super::op::{Key, Scan, Store, Value};
 use crate::base::{Code, Error, Offset, Reader, Timestamp, TopicConfig, TopicId, TopicPartition, Writer};
 
+/// No log grows to this. Whatever claims a greater offset is damaged, and sums with it could overflow.
+pub const OFFSET_MAX: Offset = Offset::MAX >> 1;
+
 /// A topic, by its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicRow {
@@ -136,6 +139,10 @@ impl PartitionRow {
             }
             _ => return Err(unreadable("another version")),
         };
+        let offsets = [start, compacted.upto, compacted.kept];
+        if !offsets.iter().all(|offset| (0..=OFFSET_MAX).contains(offset)) || generation > u64::MAX >> 1 {
+            return Err(unreadable("a partition"));
+        }
         Ok(Self { start, generation, compacted })
     }
 }
@@ -221,7 +228,8 @@ pub fn base_of(key: &[u8]) -> Option<Offset> {
 /// [`Code::CorruptMessage`] for any other.
 pub fn sound(key: &[u8], bytes: &[u8]) -> Result<BatchHeader, Error> {
     let header = batch::check(bytes)?;
-    if header.size() != bytes.len() || !key.ends_with(&header.base_offset.to_be_bytes()) {
+    let placed = key.ends_with(&header.base_offset.to_be_bytes()) && header.base_offset <= OFFSET_MAX;
+    if header.size() != bytes.len() || !placed {
         let message = "a stored record batch is not where its header says, or not as long";
         return Err(Error::new(Code::CorruptMessage, message));
     }

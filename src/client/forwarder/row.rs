@@ -1,4 +1,5 @@
 use crate::base::{Code, Error, Offset, ProducerId, Random, Reader, Sequence, Timestamp, Writer};
+use crate::log::rows::OFFSET_MAX;
 
 /// What is known of the delivery of one partition. Only its owner writes it, and only over the row that it read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +130,7 @@ impl DeliveryRow {
         let committed = reader.i64()?;
         let (producer_id, epoch, start) = (reader.i64()?, reader.i16()?, reader.i64()?);
         let marker = (reader.i64()?, reader.i64()?);
-        Ok(Self {
+        let row = Self {
             committed,
             producer_id,
             epoch,
@@ -139,6 +140,17 @@ impl DeliveryRow {
             uncertain: reader.i64()?,
             signed_at: reader.i64()?,
             signature: reader.rest().to_vec(),
-        })
+        };
+        if row.is_plausible() { Ok(row) } else { Err(Error::new(Code::StorageCorrupt, "contradictory")) }
+    }
+
+    /// True where no sum of what it says can overflow.
+    fn is_plausible(&self) -> bool {
+        let offsets = [self.start, self.committed, self.uncertain];
+        let (first, last) = self.marker.unwrap_or_default();
+        offsets.iter().all(|offset| (0..=OFFSET_MAX).contains(offset))
+            && self.start <= self.committed
+            && first <= last
+            && last <= OFFSET_MAX
     }
 }
