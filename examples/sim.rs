@@ -5,7 +5,7 @@
 //! cargo run --release --example sim -- --start 0 --hours 2
 //! ```
 //!
-//! `--scenario WORD`, `--only WORD,WORD` (faults) and `--mutant WORD` narrow it down; `--trace` tells what happens.
+//! `--scenario WORD`, `--only WORD,WORD` and `--without WORD,WORD` (faults) and `--mutant WORD` narrow it down; `--trace` tells what happens.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "it is a test that runs for long")]
 
 #[cfg(not(target_arch = "wasm32"))]
@@ -20,6 +20,10 @@ fn main() {
     use sim::mutant::Mutant;
     use sim::plan::{Fault, Scenario, Wish};
 
+    let faults = |value: &str| {
+        let words = value.split(',').filter(|word| !word.is_empty());
+        words.map(|word| Fault::of_word(word).expect("a fault")).collect::<Vec<_>>()
+    };
     let (mut start, mut seeds, mut hours) = (0, None, None);
     let mut wish = Wish::default();
     let mut arguments = std::env::args().skip(1);
@@ -36,10 +40,8 @@ fn main() {
             "--hours" => hours = Some(number()),
             "--scenario" => wish.scenario = Some(Scenario::of_word(&value).expect("a scenario")),
             "--mutant" => wish.mutant = Some(Mutant::of_word(&value).expect("a mutant")),
-            "--only" => {
-                let words = value.split(',').filter(|word| !word.is_empty());
-                wish.only = Some(words.map(|word| Fault::of_word(word).expect("a fault")).collect());
-            }
+            "--only" => wish.only = Some(faults(&value)),
+            "--without" => wish.without = faults(&value),
             _ => panic!("there is no {argument}"),
         }
     }

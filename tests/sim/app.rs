@@ -6,9 +6,10 @@ use headwater::base::{Code, Error, TopicConfig, TopicPartition};
 use headwater::client::producer::{CallId, Sent};
 use headwater::log::batch::Compression;
 use headwater::log::{Store, TopicRow};
-use headwater::node::{Acks, Answer, Call, Event, ForwardOptions, Input};
+use headwater::node::{Acks, Answer, Call, Event, ForwardOptions, Input, NodeOptions};
 
 use super::consume::Reader;
+use super::mutant::Mutant;
 use super::page::{Page, PageId, START};
 use super::plan::Fault;
 use super::support::FrameWriter;
@@ -35,22 +36,26 @@ pub enum Asked {
     Send { topic: &'static str, records: Vec<String>, strict: bool },
     Flush(Vec<String>),
     Create(&'static str),
-    Reader(usize),
+    Join(usize),
     Step(usize),
+    Fetch(usize),
+    Commit(usize),
     Forward,
     Other,
 }
 
 impl World {
     /// A page is opened; its application forwards, and may read.
-    pub fn open_page(&mut self, origin: usize) -> PageId {
+    pub fn open_page(&mut self, origin: usize, instance: Option<String>) -> PageId {
         let skew = if self.plan.has(Fault::Skew) {
             self.random.below(20 * 3_600_000) as i64 - 10 * 3_600_000
         } else {
             0
         };
         let seed = self.random.next_u64();
-        self.pages.push(Page::new(origin, self.time, skew, seed, App::default()));
+        let doubts_stalls = self.plan.mutant != Some(Mutant::NoStallRule);
+        let options = NodeOptions { locks: self.plan.locks, visible: true, doubts_stalls };
+        self.pages.push(Page::new(origin, self.time, skew, seed, options, App::default()));
         let page = self.pages.len() - 1;
         self.say(|| format!("page {page} of {origin} opens"));
         for topic in [FORWARDED, PLAIN] {
@@ -60,7 +65,7 @@ impl World {
             self.call(page, create, Asked::Create(topic));
         }
         self.forward(page);
-        self.open_readers(page);
+        self.open_readers(page, instance);
         self.push(1, What::Act(page));
         page
     }
@@ -178,8 +183,10 @@ impl World {
                 }
             }
             (Asked::Flush(names), Err(_)) => self.pages[page].app.unflushed.extend(names),
-            (Asked::Reader(reader), result) => self.reader_answered(page, reader, result),
-            (Asked::Step(reader), Ok(Answer::Rebalance(Some(step)))) => self.rebalanced(page, reader, &step),
+            (Asked::Join(reader), result) => self.joined(page, reader, &result),
+            (Asked::Step(reader), result) => self.stepped(page, reader, result),
+            (Asked::Fetch(reader), result) => self.fetched(page, reader, result),
+            (Asked::Commit(reader), result) => self.commit_answered(page, reader, result),
             (Asked::Create(topic), Err(error)) if error.code() != Code::TopicAlreadyExists => {
                 self.say(|| format!("page {page} cannot create {topic}: {error}"));
             }

@@ -3,16 +3,18 @@
 
 use headwater::base::{Offset, TopicPartition};
 use headwater::client::forwarder::DeliveryRow;
+use headwater::group::GroupRow;
 use headwater::log::{Store, Write, partition_key};
 
 use super::app::FORWARDED;
 use super::broker::Place;
+use super::page::PageId;
 use super::shadow::Shadow;
 use super::world::World;
 
 impl World {
     /// A transaction has written.
-    pub fn wrote(&mut self, origin: usize, writes: &[Write]) {
+    pub fn wrote(&mut self, origin: usize, page: PageId, writes: &[Write]) {
         let before = self.deliveries(origin, writes);
         let place = &mut self.origins[origin];
         let changes = place.shadow.wrote(writes, &place.database.disk, &self.broker.given_up);
@@ -23,8 +25,9 @@ impl World {
             self.appended(origin, tp, offset, name);
         }
         for (group, tp, before, offset) in changes.commits {
-            self.committed_offset(origin, &group, tp, before, offset);
+            self.committed_offset(origin, page, &group, tp, before, offset);
         }
+        self.groups_written(origin, writes);
         for (key, before) in before {
             self.delivery_written(origin, &key, before);
         }
@@ -59,6 +62,7 @@ impl World {
     fn committed_offset(
         &mut self,
         origin: usize,
+        page: PageId,
         group: &str,
         tp: TopicPartition,
         before: Option<Offset>,
@@ -69,15 +73,7 @@ impl World {
         if before.is_some_and(|before| offset < before) {
             self.violated(format!("back: {group} committed {offset} of {tp:?} after {before:?}"));
         }
-        let Some(part) = self.origins[origin].shadow.partitions.get(&tp) else { return };
-        let unhandled = part
-            .between(before.unwrap_or(0), offset)
-            .find(|(_, name)| !self.handled.contains_key(&(origin, group.to_string(), name.clone())));
-        if let Some((_, name)) = unhandled.cloned() {
-            self.violated(format!(
-                "passed: {group} committed {offset} of {tp:?}, and has not handled {name}"
-            ));
-        }
+        self.check_commit(origin, page, group, tp, before.unwrap_or(0), offset);
     }
 
     /// The delivery rows that these writes change, as they were before.
@@ -113,6 +109,11 @@ impl World {
         let rows =
             rows.into_iter().map(|(key, row)| (key, DeliveryRow::decode(&row).expect("a delivery row")));
         place.rows = rows.collect();
+        let groups = place.database.disk.rows(Store::Groups, &[]);
+        let groups = groups.into_iter().map(|(name, row)| {
+            (String::from_utf8_lossy(&name).into_owned(), GroupRow::decode(&row).expect("a group's row"))
+        });
+        place.groups = groups.collect();
         place.shadow = now;
         lost
     }
@@ -147,7 +148,7 @@ impl World {
     }
 
     /// What is left to be done before all is quiet.
-    pub fn unsettled(&self) -> Option<String> {
+    pub fn undelivered(&self) -> Option<String> {
         for (index, origin) in self.origins.iter().enumerate().filter(|(_, origin)| origin.used) {
             let forwarded = self.topic(index, FORWARDED);
             let parts = forwarded.iter().flat_map(|row| row.topic_partitions());
@@ -158,15 +159,19 @@ impl World {
                     return Some(format!("{tp:?} of {index} is delivered up to {committed} of {end}"));
                 }
             }
-            if let Some(behind) = self.behind(index) {
-                return Some(behind);
-            }
         }
         None
     }
 
+    /// A group that is not at rest, or has something left to read.
+    pub fn groups_behind(&self) -> Option<String> {
+        let used = (0..self.origins.len()).filter(|origin| self.origins[*origin].used);
+        used.into_iter().find_map(|origin| self.behind(origin))
+    }
+
     /// What lies before `committed` was delivered, unless it is kept apart; what was acknowledged is there.
     pub fn check_in_the_end(&mut self) {
+        self.check_repeated();
         let mut wrong = Vec::new();
         for origin in &self.origins {
             for (tp, part) in &origin.shadow.partitions {

@@ -1,7 +1,7 @@
-//! Applications that read as members of a group: what they are handed is in order and complete, and what they commit
-//! they have handled.
+//! Applications that read as members of groups: a reader hands what it fetched to a handler, which takes its time, then
+//! commits; it takes the steps of a rebalance between two handlers, as `consumer.run` does.
 
-use headwater::base::{Error, Offset, TopicPartition};
+use headwater::base::{Code, Error, Offset, TopicPartition};
 use headwater::client::consumer::{Records, Reset};
 use headwater::log::batch;
 use headwater::node::{Answer, Call, Command, ConsumerOptions, Input, Rebalance, RebalanceKind};
@@ -11,173 +11,323 @@ use super::page::PageId;
 use super::plan::Fault;
 use super::world::{What, World};
 
-/// Each page reads for itself.
-fn group(page: PageId) -> String {
-    format!("readers-{page}")
-}
+/// The groups that there are.
+pub const GROUPS: [&str; 2] = ["readers", "others"];
+/// What a fetch brings at most.
+const FETCH_BYTES: usize = 2_000;
+/// How long until what failed is tried again.
+const AGAIN_MS: u64 = 500;
 
 /// One consumer of a page.
 pub struct Reader {
     id: u32,
-    stage: Stage,
+    pub group: &'static str,
+    pub instance: Option<String>,
+    /// The member that it was last told to be.
+    pub member: String,
+    pub joined: bool,
+    /// What it fetches, handles or commits.
+    pub stage: Stage,
+    /// The step that it takes as soon as it has time.
+    step: Option<Rebalance>,
+    /// What it was told to have.
+    pub assigned: Vec<i32>,
     /// Where it goes on in each partition, as what it was handed shows.
-    next: Vec<(TopicPartition, Offset)>,
+    pub next: Vec<(TopicPartition, Offset)>,
+    /// What it has handled and not committed.
+    uncommitted: Vec<(TopicPartition, Offset)>,
+    /// Something happened to it after which others may have taken over unseen.
+    pub disturbed: bool,
+    pub leaving: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub enum Stage {
+    /// It waits for an answer to its join.
     Joins,
-    Reads,
-    Commits,
+    Idle,
+    Fetches,
+    Handles(TopicPartition, Vec<(Offset, String)>),
+    Commits(Vec<(TopicPartition, Offset)>),
+    Out,
 }
 
 impl Reader {
-    /// It goes on wherever the group had committed.
-    pub fn revoked(&mut self) {
-        self.next.clear();
+    fn new(id: u32, group: &'static str, instance: Option<String>) -> Self {
+        Self {
+            id,
+            group,
+            instance,
+            member: String::new(),
+            joined: false,
+            stage: Stage::Joins,
+            step: None,
+            assigned: Vec::new(),
+            next: Vec::new(),
+            uncommitted: Vec::new(),
+            disturbed: false,
+            leaving: false,
+        }
+    }
+
+    /// It may have lost what it had without having heard of it.
+    pub fn disturb(&mut self) {
+        self.disturbed = true;
     }
 }
 
 impl World {
-    pub fn open_readers(&mut self, page: PageId) {
-        if !self.random.chance(2, 3) {
+    /// A page may read, in a group or two.
+    pub fn open_readers(&mut self, page: PageId, instance: Option<String>) {
+        let count = if instance.is_some() { 1 } else { self.random.below(3) };
+        for index in 0..count as usize {
+            let group = GROUPS[self.random.below(8) as usize / 6];
+            let (fixed, named) = (instance.clone(), format!("i{page}-{index}"));
+            let fixed = fixed.or_else(|| self.random.chance(1, 5).then_some(named));
+            self.pages[page].app.readers.push(Reader::new(index as u32 + 1, group, fixed));
+            self.open_reader(page, index);
+        }
+    }
+
+    fn open_reader(&mut self, page: PageId, index: usize) {
+        let Reader { id, group, instance, .. } = &self.pages[page].app.readers[index];
+        let (id, options) = (*id, ConsumerOptions::new(group));
+        let options = ConsumerOptions {
+            instance: instance.clone(),
+            session_timeout_ms: 10_000 + self.random.below(4) as i32 * 10_000,
+            rebalance_timeout_ms: 10_000 + self.random.below(2) as i32 * 50_000,
+            prefer_visible: self.random.chance(1, 4),
+            assignors: self.assignors(),
+            ..options
+        };
+        self.handle(page, Input::Consumer(id, Command::Open(Box::new(options))));
+        self.handle(page, Input::Consumer(id, Command::Subscribe(PLAIN.into(), Reset::Earliest)));
+        self.join(page, index);
+        self.ask_for_step(page, index);
+    }
+
+    fn assignors(&mut self) -> Vec<String> {
+        let name = ["uniform", "uniform", "range", "roundRobin", "mine"][self.random.below(5) as usize];
+        vec![name.to_string(), "uniform".to_string()]
+    }
+
+    fn reader(&mut self, page: PageId, index: usize) -> &mut Reader {
+        &mut self.pages[page].app.readers[index]
+    }
+
+    fn join(&mut self, page: PageId, index: usize) {
+        let id = self.reader(page, index).id;
+        self.call(page, Call::Join(id), Asked::Join(index));
+    }
+
+    fn ask_for_step(&mut self, page: PageId, index: usize) {
+        let id = self.reader(page, index).id;
+        self.call(page, Call::Rebalance(id), Asked::Step(index));
+    }
+
+    pub fn joined(&mut self, page: PageId, index: usize, result: &Result<Answer, Error>) {
+        self.say(|| format!("page {page} reader {index} joined: {:?}", result.as_ref().map(|_| ())));
+        match result {
+            Ok(_) => {
+                let reader = self.reader(page, index);
+                (reader.joined, reader.stage) = (true, Stage::Idle);
+                self.go_on(page, index);
+            }
+            Err(_) => self.begin_again(page, index),
+        }
+    }
+
+    /// The consumer is out: the application joins once more.
+    fn begin_again(&mut self, page: PageId, index: usize) {
+        let reader = self.reader(page, index);
+        let (id, group, instance) = (reader.id, reader.group, reader.instance.clone());
+        if reader.leaving {
             return;
         }
-        let id = 1;
-        self.pages[page].app.readers.push(Reader { id, stage: Stage::Joins, next: Vec::new() });
-        self.handle(page, Input::Consumer(id, Command::Open(Box::new(ConsumerOptions::new(&group(page))))));
-        self.handle(page, Input::Consumer(id, Command::Subscribe(PLAIN.into(), Reset::Earliest)));
-        self.call(page, Call::Join(id), Asked::Reader(0));
+        *reader = Reader { disturbed: true, ..Reader::new(id, group, instance) };
+        reader.stage = Stage::Out;
+        self.handle(page, Input::Consumer(id, Command::Close));
+        self.push(AGAIN_MS, What::Again(page, index));
     }
 
-    pub fn reader_answered(&mut self, page: PageId, reader: usize, result: Result<Answer, Error>) {
-        let (id, stage) =
-            (self.pages[page].app.readers[reader].id, self.pages[page].app.readers[reader].stage);
-        let (stage, call) = match (stage, result) {
-            (Stage::Joins, Ok(_)) => {
-                self.call(page, Call::Rebalance(id), Asked::Step(reader));
-                (Stage::Reads, Call::Fetch(id, 100_000))
-            }
-            (Stage::Joins, Err(_)) => return self.push(1_000, What::ReadAgain(page, reader)),
-
-            (Stage::Reads, Ok(Answer::Records(Some(records)))) => {
-                self.handled_records(page, reader, &records);
-                if self.random.chance(1, 4) {
-                    (Stage::Reads, Call::Fetch(id, 100_000))
-                } else {
-                    (Stage::Commits, Call::Commit(id, None))
-                }
-            }
-            (Stage::Reads, Ok(_)) => {
-                // It was woken, which a revocation does too: what comes next may begin anywhere.
-                self.pages[page].app.readers[reader].next.clear();
-                (Stage::Reads, Call::Fetch(id, 100_000))
-            }
-            (Stage::Reads, Err(_)) => return self.push(1_000, What::ReadAgain(page, reader)),
-            (Stage::Commits, _) => (Stage::Reads, Call::Fetch(id, 100_000)),
-        };
-        self.pages[page].app.readers[reader].stage = stage;
-        self.call(page, call, Asked::Reader(reader));
-    }
-
-    /// The application takes a step of a rebalance, and asks for the next.
-    pub fn rebalanced(&mut self, page: PageId, reader: usize, step: &Rebalance) {
-        let id = self.pages[page].app.readers[reader].id;
-        if step.kind != RebalanceKind::Assign {
-            self.pages[page].app.readers[reader].next.clear();
-        }
-        self.handle(page, Input::Consumer(id, Command::Rebalanced));
-        self.call(page, Call::Rebalance(id), Asked::Step(reader));
-    }
-
-    /// What has failed is asked for again.
-    pub fn read_again(&mut self, page: PageId, reader: usize) {
-        let Reader { id, stage, .. } = self.pages[page].app.readers[reader];
+    /// What has failed is tried again, now or when the page runs again.
+    pub fn again(&mut self, page: PageId, index: usize) {
         if !self.pages[page].alive() {
             return;
         }
         if !self.pages[page].runs() {
-            return self.push(1_000, What::ReadAgain(page, reader));
+            return self.push(AGAIN_MS, What::Again(page, index));
         }
-        let call = if stage == Stage::Joins { Call::Join(id) } else { Call::Fetch(id, 100_000) };
-        self.call(page, call, Asked::Reader(reader));
+        match self.reader(page, index).stage {
+            Stage::Out => {
+                self.reader(page, index).stage = Stage::Joins;
+                self.open_reader(page, index);
+            }
+            _ => self.go_on(page, index),
+        }
     }
 
-    /// The application handles what it was handed.
-    fn handled_records(&mut self, page: PageId, reader: usize, records: &Records) {
-        let origin = self.pages[page].origin;
-        let (id, tp) = (self.pages[page].app.readers[reader].id, records.tp);
-        let mut handled = Vec::new();
+    /// A step of a rebalance; it waits for the handler that runs.
+    pub fn stepped(&mut self, page: PageId, index: usize, result: Result<Answer, Error>) {
+        match result {
+            Ok(Answer::Rebalance(Some(step))) => {
+                self.say(|| {
+                    let (kind, partitions, after) = (step.kind, &step.partitions, &step.assignment);
+                    format!(
+                        "page {page} reader {index} {kind:?} {partitions:?}: {after:?} epoch {}",
+                        step.epoch
+                    )
+                });
+                let reader = self.reader(page, index);
+                reader.step = Some(step);
+                let id = reader.id;
+                if matches!(reader.stage, Stage::Fetches) {
+                    self.handle(page, Input::Consumer(id, Command::Wake));
+                }
+                self.go_on(page, index);
+            }
+            Ok(_) => {}
+            Err(error) => {
+                self.say(|| format!("page {page} reader {index} asked for a step: {error}"));
+                self.ask_for_step(page, index);
+            }
+        }
+    }
+
+    /// Does what comes next: a commit, a step, a fetch.
+    fn go_on(&mut self, page: PageId, index: usize) {
+        let reader = self.reader(page, index);
+        if !matches!(reader.stage, Stage::Idle) {
+            return;
+        }
+        let id = reader.id;
+        if !reader.uncommitted.is_empty() {
+            let offsets = core::mem::take(&mut reader.uncommitted);
+            reader.stage = Stage::Commits(offsets.clone());
+            let position =
+                |(tp, offset): (TopicPartition, Offset)| (PLAIN.to_string(), tp.partition, offset, None);
+            let offsets = offsets.into_iter().map(position).collect();
+            return self.call(page, Call::Commit(id, Some(offsets)), Asked::Commit(index));
+        }
+        if let Some(step) = reader.step.take() {
+            return self.take_step(page, index, step);
+        }
+        reader.stage = Stage::Fetches;
+        self.call(page, Call::Fetch(id, FETCH_BYTES), Asked::Fetch(index));
+    }
+
+    fn take_step(&mut self, page: PageId, index: usize, step: Rebalance) {
+        self.note(&[9, page as u64, step.kind as u64, step.epoch as u64]);
+        let reader = self.reader(page, index);
+        let id = reader.id;
+        reader.assigned = step.assignment.iter().map(|(_, partition)| *partition).collect();
+        let kept = &reader.assigned;
+        reader.next.retain(|(tp, _)| kept.contains(&tp.partition));
+        reader.disturbed |= step.kind == RebalanceKind::Lost && !step.partitions.is_empty();
+        reader.member = step.member;
+        if step.error.is_some() {
+            return self.begin_again(page, index);
+        }
+        self.handle(page, Input::Consumer(id, Command::Rebalanced));
+        self.ask_for_step(page, index);
+        self.go_on(page, index);
+    }
+
+    pub fn fetched(&mut self, page: PageId, index: usize, result: Result<Answer, Error>) {
+        if !matches!(self.reader(page, index).stage, Stage::Fetches) {
+            return;
+        }
+        self.reader(page, index).stage = Stage::Idle;
+        match result {
+            Ok(Answer::Records(Some(records))) => self.begin_to_handle(page, index, &records),
+            Ok(_) => self.go_on(page, index),
+            Err(_) => self.push(AGAIN_MS, What::Again(page, index)),
+        }
+    }
+
+    fn begin_to_handle(&mut self, page: PageId, index: usize, records: &Records) {
+        let mut handed = Vec::new();
         for bytes in &records.batches {
             for record in batch::records(bytes).expect("uncompressed") {
                 let record = record.expect("whole");
                 if record.offset >= records.from {
                     let name = String::from_utf8_lossy(record.value.unwrap_or_default()).into_owned();
-                    handled.push((record.offset, name));
+                    handed.push((record.offset, name));
                 }
             }
         }
-        self.check_read(page, reader, records, &handled);
-        for (_, name) in &handled {
-            self.counts.consumed += 1;
-            *self.handled.entry((origin, group(page), name.clone())).or_default() += 1;
+        self.check_read(page, index, records, &handed);
+        self.reader(page, index).stage = Stage::Handles(records.tp, handed);
+        let most = if self.random.chance(1, 20) { 3_000 } else { 60 };
+        let after = self.random.below(most);
+        self.push(after, What::Handled(page, index));
+    }
+
+    /// The handler has returned.
+    pub fn handled(&mut self, page: PageId, index: usize) {
+        if !self.pages[page].alive() {
+            return;
         }
-        if let Some((last, _)) = handled.last() {
-            let command = Command::Resolve(PLAIN.into(), tp.partition, last + 1);
-            self.handle(page, Input::Consumer(id, command));
+        if !self.pages[page].runs() {
+            return self.push(AGAIN_MS, What::Handled(page, index));
+        }
+        let reader = self.reader(page, index);
+        let Stage::Handles(tp, records) = core::mem::replace(&mut reader.stage, Stage::Idle) else { return };
+        if let Some((last, _)) = records.last() {
+            reader.uncommitted.push((tp, last + 1));
+        }
+        self.check_handled(page, index, tp, &records);
+        self.go_on(page, index);
+    }
+
+    pub fn commit_answered(&mut self, page: PageId, index: usize, result: Result<Answer, Error>) {
+        let reader = self.reader(page, index);
+        let Stage::Commits(offsets) = core::mem::replace(&mut reader.stage, Stage::Idle) else { return };
+        if let Err(error) = result {
+            reader.disturbed = true;
+            let reader = format!("page {page} reader {index}");
+            self.say(|| format!("{reader} cannot commit {offsets:?}: {error}"));
+            let reader = self.reader(page, index);
+            // What storage or a rebalance kept from being committed is committed with the next step.
+            if error.retriable() || error.code() == Code::RebalanceInProgress {
+                let kept = |(tp, _): &(TopicPartition, Offset)| reader.assigned.contains(&tp.partition);
+                reader.uncommitted.extend(offsets.into_iter().filter(kept));
+                if error.code() != Code::RebalanceInProgress || reader.step.is_none() {
+                    return self.push(AGAIN_MS, What::Again(page, index));
+                }
+                reader.uncommitted.clear();
+            }
+        }
+        self.go_on(page, index);
+    }
+
+    /// The application stops its readers; true if it waits for their last words.
+    pub fn stop_readers(&mut self, page: PageId) {
+        for index in 0..self.pages[page].app.readers.len() {
+            let reader = self.reader(page, index);
+            reader.leaving = true;
+            let id = reader.id;
+            self.call(page, Call::Leave(id), Asked::Other);
         }
     }
 
-    /// Records come in order, none is left out, and they are what was appended there.
-    fn check_read(&mut self, page: PageId, reader: usize, records: &Records, handled: &[(Offset, String)]) {
-        let (origin, tp) = (self.pages[page].origin, records.tp);
-        let seen = &self.pages[page].app.readers[reader].next;
-        let next = seen.iter().find(|(each, _)| *each == tp).map_or(records.from, |(_, next)| *next);
-        let end = handled.last().map_or(records.from, |(last, _)| last + 1);
-        let mut wrong = Vec::new();
-        if handled.first().is_some_and(|(first, _)| *first < next) {
-            wrong.push(format!("again: page {page} was handed {:?} after {next}", handled.first()));
-        }
-        if let Some(part) = self.origins[origin].shadow.partitions.get(&tp) {
-            let missing = part.between(next, end).find(|record| !handled.contains(record));
-            if let Some(record) = missing {
-                wrong.push(format!("skipped: page {page} was not handed {record:?} of {tp:?}"));
-            }
-            let other =
-                handled.iter().find(|(offset, name)| part.at(*offset).is_some_and(|there| there != name));
-            if let Some(record) = other {
-                wrong.push(format!("wrong: page {page} was handed {record:?} of {tp:?}"));
-            }
-        }
-        wrong.into_iter().for_each(|wrong| self.violated(wrong));
-        let seen = &mut self.pages[page].app.readers[reader].next;
-        seen.retain(|(each, _)| *each != tp);
-        seen.push((tp, end));
+    /// An assignor of the application decides, or fails.
+    pub fn assign(&mut self, page: PageId, spec: &headwater::group::Spec) {
+        let after = 1 + self.random.below(50);
+        let result = match self.random.below(6) {
+            0 => Err(Error::new(Code::UnknownServerError, "the assignor has failed")),
+            _ => Ok(super::members::assignment(spec)),
+        };
+        let (group, epoch) = (spec.group.clone(), spec.group_epoch);
+        self.push(after, What::Tell(page, super::page::Told::Assigned(group, epoch, result)));
     }
 
-    /// A group that has records left to read, though all is quiet.
+    /// A group that is not stable, or has records left to read, though all is quiet.
     pub fn behind(&self, origin: usize) -> Option<String> {
-        const LASTING: [Fault; 5] = [Fault::Wipe, Fault::Admin, Fault::Abort, Fault::Unknown, Fault::Quota];
-        if LASTING.iter().any(|fault| self.plan.has(*fault)) {
+        if self.plan.has(Fault::Restore) && origin == 0 {
             return None;
         }
-        let reads = |page: &PageId| {
-            let page = &self.pages[*page];
-            page.origin == origin && page.alive() && !page.app.readers.is_empty()
-        };
-        (0..self.pages.len()).filter(reads).find_map(|page| self.behind_in(page))
-    }
-
-    fn behind_in(&self, page: PageId) -> Option<String> {
-        let origin = self.pages[page].origin;
-        let row = self.topic(origin, PLAIN)?;
-        let shadow = &self.origins[origin].shadow;
-        row.topic_partitions().find_map(|tp| {
-            let part = shadow.partitions.get(&tp)?;
-            let unhandled = part
-                .records()
-                .find(|(_, name)| !self.handled.contains_key(&(origin, group(page), name.clone())));
-            unhandled.map(|record| format!("page {page} has not handled {record:?} of {tp:?} in {origin}"))
-        })
+        GROUPS
+            .into_iter()
+            .find_map(|group| self.unstable(origin, group).or_else(|| self.lagging(origin, group)))
     }
 }

@@ -44,11 +44,12 @@ impl World {
                 self.people(origin);
             }
             Fault::Reload => {
+                let fixed = self.pages[page].app.readers.iter().find_map(|reader| reader.instance.clone());
                 self.close(page);
-                self.open_page(origin);
+                self.open_page(origin, fixed);
             }
             Fault::Open if self.pages.len() < 2 * self.plan.pages + 10 => {
-                self.open_page(origin);
+                self.open_page(origin, None);
             }
             Fault::Freeze => self.freeze(page, true),
             Fault::Stop => self.freeze(page, false),
@@ -61,8 +62,11 @@ impl World {
             Fault::Night => self.sleep(8, 11),
             Fault::Steal => {
                 let pick = self.random.below(1 << 16) as usize;
-                let freed = self.origins[origin].locks.steal_for_waiter(pick);
-                self.pass_on(origin, freed, 0);
+                if let Some((name, (holder, lock))) = self.origins[origin].locks.steal_for_waiter(pick) {
+                    let after = self.random.below(1_000);
+                    self.push(after, What::Tell(holder, Told::LockLost(lock)));
+                    self.pass_on(origin, Some(name), 0);
+                }
             }
             Fault::Quota => self.origins[origin].full_until = self.time + self.random.below(5_000),
             Fault::GiveUp => self.give_up(origin),
@@ -97,7 +101,7 @@ impl World {
     fn people(&mut self, origin: usize) {
         let alive = |world: &Self| world.pages.iter().any(|page| page.origin == origin && page.alive());
         if self.origins[origin].used && !alive(self) {
-            self.open_page(origin);
+            self.open_page(origin, None);
         }
     }
 
@@ -131,7 +135,7 @@ impl World {
     fn suspend(&mut self, page: PageId) {
         self.tell_page(page, PageEvent::Suspended);
         self.pages[page].suspended = true;
-        self.pages[page].app.readers.iter_mut().for_each(Reader::revoked);
+        self.pages[page].app.readers.iter_mut().for_each(Reader::disturb);
     }
 
     fn freeze(&mut self, page: PageId, told: bool) {
@@ -142,6 +146,7 @@ impl World {
             self.hide(page);
             self.suspend(page);
         }
+        self.pages[page].app.readers.iter_mut().for_each(Reader::disturb);
         self.say(|| format!("page {page} is frozen"));
         self.pages[page].life = Life::Frozen;
         let most = if self.random.chance(1, 4) { 120_000 } else { 15_000 };
@@ -247,7 +252,7 @@ impl World {
         let trim = Trim { topic: FORWARDED.into(), tp, before: Some(before), undelivered: true };
         let disk = &mut self.origins[origin].database.disk;
         let (_, writes) = disk.transact(&trim, Durability::Strict).expect("a trim within the log");
-        self.wrote(origin, &writes);
+        self.wrote(origin, usize::MAX, &writes);
     }
 
     /// Every page is gone, and what was not flushed may be.
@@ -300,8 +305,10 @@ impl World {
         let (disk, whole) = (self.origins[0].database.disk.clone(), self.origins[0].database.whole);
         self.origins.push(Origin { used: false, ..Origin::new(disk, whole) });
         self.look_again(1);
-        let copied =
-            self.handled.iter().map(|((_, group, name), times)| ((1, group.clone(), name.clone()), *times));
+        let copied = self
+            .handled
+            .iter()
+            .map(|((_, group, name), times)| ((1, group.clone(), name.clone()), times.clone()));
         let copied: Vec<_> = copied.collect();
         self.handled.extend(copied);
         true

@@ -76,19 +76,19 @@ impl Locks {
         self.queues.entry(name).or_default().holder.replace(request)
     }
 
-    /// Takes the lock from whoever holds it, for the first who waits; the holder is not told in time.
-    pub fn steal_for_waiter(&mut self, pick: usize) -> Freed {
+    /// Takes the lock from whoever holds it, for the first who waits; answers who is to be told.
+    pub fn steal_for_waiter(&mut self, pick: usize) -> Option<(String, Request)> {
         let contended: Vec<&String> = self
             .queues
             .iter()
+            .filter(|(name, _)| !name.starts_with("member/"))
             .filter(|(_, queue)| queue.holder.is_some() && !queue.waiters.is_empty() && !queue.passing)
             .map(|(name, _)| name)
             .collect();
         let name = (*contended.get(pick % contended.len().max(1))?).clone();
         let queue = self.queues.get_mut(&name)?;
-        queue.holder = None;
         queue.passing = true;
-        Some(name)
+        queue.holder.take().map(|holder| (name, holder))
     }
 
     /// The locks that this page holds.

@@ -10,6 +10,7 @@ mod consume;
 mod disk;
 mod faults;
 mod locks;
+mod members;
 pub mod mutant;
 mod network;
 mod page;

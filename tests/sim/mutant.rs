@@ -27,6 +27,8 @@ named! {
         OneBatchUncertain = "one-batch-uncertain",
         /// A duplicate is settled without a look at the original.
         UnreadDuplicate = "unread-duplicate",
+        /// A node judges others by what it did not hear while it was stalled.
+        NoStallRule = "no-stall-rule",
         /// A marker is as young as its latest signature.
         YoungMarker = "young-marker",
         /// An append does not compare the partition's generation.

@@ -1,7 +1,8 @@
 //! A page: one real node, its clocks, what becomes of it, and what waits for it while it cannot run.
 
-use headwater::base::{Error, Instant, Now, Timestamp};
+use headwater::base::{Error, Instant, Map, Now, Timestamp};
 use headwater::client::forwarder::Delivery;
+use headwater::group::Partitions;
 use headwater::node::{AnyReply, ForwarderId, Input, LockId, Message, Node, NodeOptions, PageEvent, Ticket};
 
 use super::app::App;
@@ -38,6 +39,8 @@ pub struct Page {
     /// The timer that is set: when it fires, and its number.
     pub timer: Option<(u64, u64)>,
     pub timers: u64,
+    /// How often it was called at this time.
+    pub ticks: (u64, u32),
     /// A timer was due while it could not run.
     pub overdue: bool,
     /// What arrived meanwhile.
@@ -50,6 +53,7 @@ pub enum Told {
     Stored(Ticket, Result<AnyReply, Error>),
     Granted(LockId),
     LockLost(LockId),
+    Assigned(String, i32, Result<Map<String, Partitions>, Error>),
     Idle(u64),
     Message(Vec<u8>),
     Delivered(ForwarderId, u64, Delivery),
@@ -64,6 +68,7 @@ impl Told {
             Self::Stored(ticket, result) => Input::Stored(ticket, result),
             Self::Granted(lock) => Input::Granted(lock),
             Self::LockLost(lock) => Input::LockLost(lock),
+            Self::Assigned(group, epoch, result) => Input::Assigned(group, epoch, result),
             Self::Idle(ticket) => Input::Idle(ticket),
             Self::Message(bytes) => Input::Message(Message::decode(&bytes)?),
             Self::Delivered(id, ticket, delivery) => Input::Delivered(id, ticket, delivery),
@@ -74,9 +79,9 @@ impl Told {
 }
 
 impl Page {
-    pub fn new(origin: usize, time: u64, skew: i64, seed: u64, app: App) -> Self {
+    pub fn new(origin: usize, time: u64, skew: i64, seed: u64, options: NodeOptions, app: App) -> Self {
         let lag = time - 100;
-        let node = Node::new(now(time, lag, skew), seed, NodeOptions::default());
+        let node = Node::new(now(time, lag, skew), seed, options);
         Self {
             origin,
             node,
@@ -87,6 +92,7 @@ impl Page {
             skew,
             timer: None,
             timers: 0,
+            ticks: (0, 0),
             overdue: false,
             inbox: Vec::new(),
             app,

@@ -219,6 +219,8 @@ pub struct Wish {
     pub scenario: Option<Scenario>,
     /// These faults and no others.
     pub only: Option<Vec<Fault>>,
+    /// All but these.
+    pub without: Vec<Fault>,
     pub mutant: Option<Mutant>,
     /// Tell what happens.
     pub trace: bool,
@@ -235,6 +237,8 @@ pub struct Plan {
     /// How many pages there are at first, and at most.
     pub pages: usize,
     pub partitions: i32,
+    /// There are Web Locks.
+    pub locks: bool,
     /// For how long faults happen, in milliseconds.
     pub faulty_ms: u64,
     /// About how long between two acts of an application, and between two faults.
@@ -251,16 +255,19 @@ impl Plan {
         // A world with all faults at once has few of each: most worlds have some.
         let share = 1 + random.below(4);
         let some: Vec<Fault> = all.iter().copied().filter(|_| random.chance(share, 4)).collect();
+        let mut faults = wish.only.clone().unwrap_or(some);
+        faults.retain(|fault| !wish.without.contains(fault));
         let crowd = scenario == Scenario::Crowd;
         let pages = if crowd { 20 + random.below(81) } else { 1 + random.below(6) };
         Self {
             seed,
             scenario,
-            faults: wish.only.clone().unwrap_or(some),
+            faults,
             mutant: wish.mutant,
             trace: wish.trace,
             pages: pages as usize,
             partitions: 1 + random.below(if crowd { 12 } else { 3 }) as i32,
+            locks: !random.chance(1, 8),
             faulty_ms: if crowd { 10_000 } else { 15_000 + random.below(30_000) },
             act_ms: if crowd { 3_000 } else { 300 + random.below(1_200) },
             fault_ms: 200 + random.below(3_000),
@@ -277,9 +284,12 @@ impl Plan {
         if let Some(scenario) = wish.scenario {
             command += &format!(" --scenario {}", scenario.word());
         }
+        let words = |faults: &[Fault]| faults.iter().map(|fault| fault.word()).collect::<Vec<_>>().join(",");
         if let Some(only) = &wish.only {
-            let words: Vec<&str> = only.iter().map(|fault| fault.word()).collect();
-            command += &format!(" --only {}", words.join(","));
+            command += &format!(" --only {}", words(only));
+        }
+        if !wish.without.is_empty() {
+            command += &format!(" --without {}", words(&wish.without));
         }
         if let Some(mutant) = wish.mutant {
             command += &format!(" --mutant {}", mutant.word());

@@ -74,13 +74,13 @@ impl World {
     /// Runs the operation on the rows as they are; answers what the page will hear.
     fn write(&mut self, origin: usize, id: TransactionId) -> Option<Result<AnyReply, Error>> {
         let transaction = self.origins[origin].database.get(id)?;
-        let op = Rc::clone(&transaction.op);
+        let (page, op) = (transaction.page, Rc::clone(&transaction.op));
         let op = self.mutate(origin, &op).map_or(op, Rc::new);
         let durability = self.plan.mutant.and_then(|mutant| mutant.durability(&op));
         let durability = durability.unwrap_or(op.plan().durability);
         let result = self.origins[origin].database.disk.transact(&op, durability);
         Some(result.map(|(reply, writes)| {
-            self.wrote(origin, &writes);
+            self.wrote(origin, page, &writes);
             reply
         }))
     }

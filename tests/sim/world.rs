@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 
 use headwater::base::{Random, Timestamp};
 use headwater::client::forwarder::{DeliveryRow, WireBatch};
+use headwater::group::GroupRow;
 use headwater::node::{ForwarderId, Input, LockId, Output};
 
 use super::broker::Broker;
 use super::disk::Disk;
 use super::locks::Locks;
+use super::members::ReaderId;
 use super::page::{Life, Page, PageId, START, Told};
 use super::plan::{Fault, Plan};
 use super::shadow::Shadow;
@@ -26,6 +28,8 @@ pub struct Origin {
     pub full_until: u64,
     /// The delivery rows as they were written last.
     pub rows: BTreeMap<Vec<u8>, DeliveryRow>,
+    /// The groups' rows as they were written last.
+    pub groups: BTreeMap<String, GroupRow>,
 }
 
 /// What happens at some time.
@@ -44,8 +48,10 @@ pub enum What {
     Act(PageId),
     /// It tries again to forward.
     Forward(PageId),
-    /// A reader asks again for what failed.
-    ReadAgain(PageId, usize),
+    /// A reader tries again what failed.
+    Again(PageId, usize),
+    /// A handler returns.
+    Handled(PageId, usize),
     /// A page that could not run can.
     Wake(PageId),
     Fault,
@@ -85,8 +91,10 @@ pub struct World {
     pub broker: Broker,
     /// What was acknowledged, and whether that was to survive a power cut.
     pub acknowledged: BTreeMap<String, bool>,
-    /// How often each record of a copy was handled in each group.
-    pub handled: BTreeMap<(usize, String, String), u32>,
+    /// By whom each record of a copy was handled in each group.
+    pub handled: BTreeMap<(usize, String, String), Vec<ReaderId>>,
+    /// What was handled again: by whom before, and by whom then.
+    pub repeated: Vec<(String, ReaderId, ReaderId)>,
     pub names: u64,
     pub calls: u64,
     pub faulty: bool,
@@ -113,6 +121,7 @@ impl World {
             broker,
             acknowledged: BTreeMap::new(),
             handled: BTreeMap::new(),
+            repeated: Vec::new(),
             names: 0,
             calls: 0,
             faulty: true,
@@ -125,7 +134,7 @@ impl World {
         };
         world.faulty_until = world.time + world.plan.faulty_ms;
         for _ in 0..world.plan.pages {
-            world.open_page(0);
+            world.open_page(0, None);
         }
         world.push(500, What::Fault);
         world
@@ -148,17 +157,29 @@ impl World {
         self.counts.pages = self.pages.len() as u64;
     }
 
-    /// Without faults, everything that was appended is delivered and consumed within bounded time.
+    /// Without faults, everything that was appended is delivered and consumed within bounded time, and groups are
+    /// at rest after a short one.
     fn settle(&mut self) {
         const PATIENCE_MS: u64 = 4 * 3_600_000;
-        let until = self.time + PATIENCE_MS;
+        const GROUP_PATIENCE_MS: u64 = 300_000;
+        // Nobody may burn a device's battery by trying again and again at once.
+        const EVENTS_MAX: u64 = 20_000;
+        let (since, events) = (self.time, self.counts.events);
+        let events_max = events + EVENTS_MAX * (self.pages.len() as u64 + 10);
         while self.violations.is_empty() {
-            if let Some(missing) = self.unsettled() {
-                if self.time >= until {
+            let (delivery, groups) = (self.undelivered(), self.groups_behind());
+            match (delivery, groups) {
+                (None, None) => return,
+                (Some(missing), _) if self.time > since + PATIENCE_MS => {
                     return self.violated(format!("stuck: {missing}"));
                 }
-            } else {
-                return;
+                (_, Some(missing)) if self.time > since + GROUP_PATIENCE_MS => {
+                    return self.violated(format!("restless: {missing}"));
+                }
+                (missing, _) if self.counts.events > events_max => {
+                    return self.violated(format!("busy: a hot loop; {missing:?}"));
+                }
+                _ => {}
             }
             // To look after every event would be a waste.
             for _ in 0..50 {
@@ -218,7 +239,8 @@ impl World {
             What::Arrive(request) => self.arrive(request),
             What::Act(page) => self.act(page),
             What::Forward(page) => self.forward(page),
-            What::ReadAgain(page, reader) => self.read_again(page, reader),
+            What::Again(page, reader) => self.again(page, reader),
+            What::Handled(page, reader) => self.handled(page, reader),
             What::Wake(page) => self.wake(page),
             What::Fault => self.fault(),
         }
@@ -253,6 +275,10 @@ impl World {
             return;
         }
         tab.timer = None;
+        tab.ticks = if tab.ticks.0 == self.time { (self.time, tab.ticks.1 + 1) } else { (self.time, 1) };
+        if tab.ticks.1 > 100 {
+            return self.violated(format!("busy: page {page} asks to be called at once, for ever"));
+        }
         if tab.runs() {
             self.handle(page, Input::Tick);
         } else {
@@ -286,7 +312,7 @@ impl World {
                 }
                 self.push(1, What::Tell(page, Told::Granted(lock)));
             }
-            Output::Assign(_) => {}
+            Output::Assign(spec) => self.assign(page, &spec),
             Output::Release(lock) => self.release(page, lock),
             Output::Idle(ticket) => {
                 let after = 1 + self.random.below(50);
@@ -359,7 +385,15 @@ impl Origin {
     pub fn new(disk: Disk, whole: bool) -> Self {
         let shadow = Shadow::of(&disk);
         let database = Database::new(disk, whole);
-        Self { database, locks: Locks::default(), shadow, used: true, full_until: 0, rows: BTreeMap::new() }
+        Self {
+            database,
+            locks: Locks::default(),
+            shadow,
+            used: true,
+            full_until: 0,
+            rows: BTreeMap::new(),
+            groups: BTreeMap::new(),
+        }
     }
 }
 

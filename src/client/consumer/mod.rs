@@ -371,8 +371,9 @@ impl Consumer {
 
     /// The assigned partition of this name.
     pub fn partition(&self, topic: &str, partition: i32) -> Option<TopicPartition> {
-        let (id, _) = self.topics.iter().find(|(_, name)| *name == topic)?;
-        let tp = TopicPartition { topic: *id, partition };
-        self.positions.contains_key(&tp).then_some(tp)
+        // A topic that was made anew has two ids for a while.
+        let named = self.topics.iter().filter(|(_, name)| *name == topic);
+        let mut partitions = named.map(|(id, _)| TopicPartition { topic: *id, partition });
+        partitions.find(|tp| self.positions.contains_key(tp))
     }
 }

@@ -21,7 +21,7 @@ const HAND_OVER_MS: u64 = 30_000;
 impl Office {
     pub(super) fn deadline(&self, visible: bool) -> Option<Instant> {
         let machine = self.machine.as_ref().and_then(Coordinator::deadline);
-        let hand_over = self.hand_over_at.filter(|_| !visible);
+        let hand_over = self.hand_over_at.filter(|_| !visible && !self.busy());
         machine.min_some(hand_over).min_some(self.retry_at)
     }
 }
