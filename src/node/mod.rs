@@ -84,13 +84,15 @@ pub struct NodeOptions {
     pub locks: bool,
     /// The user sees the page, or there is none, as in a worker.
     pub visible: bool,
+    /// What is loaded late is there already: see [`Input::Complete`].
+    pub complete: bool,
     /// Whoever was stalled judges nobody for what it did not hear. Only a test turns this off.
     pub doubts_stalls: bool,
 }
 
 impl Default for NodeOptions {
     fn default() -> Self {
-        Self { locks: true, visible: true, doubts_stalls: true }
+        Self { locks: true, visible: true, complete: true, doubts_stalls: true }
     }
 }
 
@@ -132,7 +134,7 @@ impl Node {
             maintenance: Maintenance::new(now, &mut random),
             reliefs: Reliefs::default(),
             random,
-            complete: true,
+            complete: options.complete,
             complete_at: None,
             held: Vec::new(),
         }
@@ -209,6 +211,9 @@ impl Node {
     }
 
     fn page(&mut self, event: PageEvent) {
+        if let PageEvent::Visible | PageEvent::Hidden = event {
+            self.groups.visible = event == PageEvent::Visible;
+        }
         if self.complete {
             self.late_page(event);
         }

@@ -61,9 +61,17 @@ impl Host {
         }
     }
 
-    /// Tells the application.
+    /// Tells the application; what is loaded late is asked for by an event of the core.
+    pub(super) fn heard(&self, event: &Event) {
+        if let Event::Incomplete = event {
+            self.tell("log.incomplete", &[]);
+        } else {
+            self.late_event(event);
+        }
+    }
+
     #[inline(never)]
-    pub(super) fn late_event(&self, event: &Event) {
+    fn late_event(&self, event: &Event) {
         match event {
             Event::Forwarder(id, topic, event) => self.forwarder_event(*id, topic, event),
             Event::Damaged { topic, partition, damaged } => self.tell(
@@ -84,7 +92,7 @@ impl Host {
                     ("records", removed.to_string().into()),
                 ],
             ),
-            Event::Incomplete => self.tell("log.incomplete", &[]),
+            Event::Incomplete => {}
             Event::Dropped { topic, partition, records, start } => self.tell(
                 "log.dropped",
                 &[

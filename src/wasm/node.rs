@@ -45,10 +45,13 @@ impl Node {
         let parts = parts.map_err(|failure| error::to_js(&failure))?;
         let storage = Compressing { inner: parts.storage, codec: Rc::clone(&host) };
         let page = Page { storage, bus: parts.bus, clock: parts.clock, locks: parts.locks, host };
-        let place =
-            NodeOptions { locks: page.locks.supported(), visible: web::visible(), ..NodeOptions::default() };
+        let complete = flag(&options, "complete");
+        let (locks, visible) = (page.locks.supported(), web::visible());
+        let place = NodeOptions { locks, visible, complete, ..NodeOptions::default() };
         let driver = Driver::start(page, web::seed(), place);
-        driver.complete(flag(&options, "complete"));
+        if !complete {
+            driver.complete(false);
+        }
         let weak = Rc::downgrade(&driver);
         opened.replace(Weak::clone(&weak));
         driver.platform().bus.listen(move |bytes| {

@@ -72,7 +72,7 @@ impl Platform for Page {
     }
 
     fn event(&self, event: Event) {
-        self.host.late_event(&event);
+        self.host.heard(&event);
     }
 }
 

@@ -76,7 +76,7 @@ pub(super) enum Step {
 
 impl Groups {
     pub(super) fn new(node: u64, options: NodeOptions) -> Self {
-        let NodeOptions { locks, visible, doubts_stalls } = options;
+        let NodeOptions { locks, visible, doubts_stalls, .. } = options;
         Self {
             node,
             locks,

@@ -39,8 +39,9 @@ impl Locks for MemoryLocks {
     async fn acquire(&self, name: &str, steal: bool) -> Result<MemoryGuard, Error> {
         let granted = Slot::new();
         {
-            let mut held = self.held.borrow_mut();
+            // Dropped after the borrow, where it is not wanted.
             let guard = self.guard(name);
+            let mut held = self.held.borrow_mut();
             let Some(lock) = held.iter_mut().find(|lock| lock.name == name) else {
                 let stolen = Rc::clone(&guard.stolen);
                 held.push(Held { name: name.to_string(), stolen, waiters: VecDeque::new() });
