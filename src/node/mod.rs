@@ -142,7 +142,7 @@ impl Node {
 
     /// Something happened.
     pub fn handle(&mut self, now: Now, input: Input) {
-        if self.complete && !matches!(input, Input::Complete(_)) {
+        if self.complete {
             self.late_wake(now);
         }
         self.now = now;
