@@ -47,13 +47,13 @@ export interface GroupDescription {
   protocol: string
   /** `'consumer'`, or empty where there is no such group. */
   protocolType: string
-  /** Grows whenever partitions are shared anew. */
-  groupEpoch: number
-  /** The node that coordinates it; empty where none does. */
-  coordinator: string
   members: MemberDescription[]
+  /** Grows whenever partitions are shared anew. As what follows it, left out where there is no such group. */
+  groupEpoch?: number
+  /** The node that coordinates it. */
+  coordinator?: string
   /** The sum of the lags that are known. */
-  lag: string
+  lag?: string
 }
 
 /** A group in a list. */
@@ -212,7 +212,10 @@ export class Groups {
   }
 
   private async described(groupId: string, row: GroupRow | undefined): Promise<GroupDescription> {
-    const { members, assignor, epoch, coordinator, state } = row ?? NO_GROUP
+    if (row === undefined) {
+      return { errorCode: 0, groupId, state: 'Dead', protocol: '', protocolType: '', members: [] }
+    }
+    const { members, assignor, epoch, coordinator, state } = row
     const places = members.flatMap(placesOf)
     const [committed, ends] = await Promise.all([
       committedOf(this.node, groupId, places),
@@ -235,7 +238,7 @@ export class Groups {
       groupId,
       state,
       protocol: publicName(assignor),
-      protocolType: row === undefined ? '' : 'consumer',
+      protocolType: 'consumer',
       groupEpoch: epoch,
       coordinator,
       members: described,
@@ -248,9 +251,6 @@ export class Groups {
     return all.map(({ name }) => name)
   }
 }
-
-/** What is said of a group that does not exist. */
-const NO_GROUP: GroupRow = { state: 'Dead', epoch: 0, assignor: '', coordinator: '', members: [] }
 
 function placesOf({ partitions }: MemberRow): TopicPartition[] {
   return partitions.flatMap(({ topic, partitions: all }) => all.map((partition) => ({ topic, partition })))

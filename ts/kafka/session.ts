@@ -58,7 +58,8 @@ export class Session implements Around {
   epoch = 0
   /** Counts handled batches, for whoever watches over progress. */
   progress = 0
-  private readonly began = Date.now()
+  /** When this member began to look for its partitions. */
+  private began = Date.now()
   private readonly waits = new Waits()
   private readonly committing = new Turns()
   private stepping: Promise<void> = Promise.resolve()
@@ -208,8 +209,10 @@ export class Session implements Around {
   /** The group shares its partitions anew; told once until the next assignment is in force. */
   tellRebalancing(): void {
     const { emit, groupId } = this.options
-    if (!this.rebalancing) emit('REBALANCING', { groupId, memberId: this.memberId })
+    if (this.rebalancing) return
     this.rebalancing = true
+    this.began = Date.now()
+    emit('REBALANCING', { groupId, memberId: this.memberId })
   }
 
   heartbeat(): void {

@@ -183,6 +183,25 @@ describe('partitions that go', () => {
   })
 })
 
+describe('what a group gives by mistake', () => {
+  test('is told', async () => {
+    const payloads: unknown[] = []
+    const { native, session: running } = session(
+      {},
+      {
+        topics: () => ['u'],
+        emit: (name, payload) => name === 'RECEIVED_UNSUBSCRIBED_TOPICS' && payloads.push(payload),
+      },
+    )
+    const run = running.run(() => undefined)
+    await native.ask('assign', [0], [0])
+    const topics = { assignedTopics: ['t'], topicsSubscribed: ['u'], topicsNotSubscribed: ['t'] }
+    expect(payloads).toEqual([{ groupId: 'g', generationId: 1, memberId: 'm', ...topics }])
+    running.end()
+    await run
+  })
+})
+
 describe('what ends a session', () => {
   test('a listener that throws', async () => {
     const { native, session: running } = session({
