@@ -30,7 +30,7 @@ impl AnyOp {
             Self::Measure(op) => vec![at(op.tp, op.from, op.limit)],
             Self::Compact(op) => vec![at(op.tp, op.from, op.limit)],
             Self::Trim(op) => vec![op.before.map_or_else(|| end(op.tp), |before| at(op.tp, before, 1))],
-            Self::Forwarder(op) => vec![match op {
+            Self::Forwarder(owned) => vec![match &owned.op {
                 ForwarderOp::Claim { tp, .. } | ForwarderOp::Save { tp, .. } => end(*tp),
                 ForwarderOp::Mark { tp, row, batches_max, .. } => at(*tp, row.committed, *batches_max),
                 ForwarderOp::Remark { tp, read } => match read.marker {

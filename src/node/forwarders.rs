@@ -1,8 +1,12 @@
+use super::groups::{Owner, SeatId};
 use super::want::Want;
-use super::{Answer, AnyReply, Event, ForwardOptions, ForwarderId, LockId, Node, Output, PageEvent, Pending};
+use super::{Answer, AnyReply, Event, ForwardOptions, ForwarderId, Node, Output, PageEvent, Pending};
 use crate::base::{Code, Error, Instant, Map, Now, Offset, Random, TopicPartition};
-use crate::client::forwarder::{self, Delivery, Forwarder};
+use crate::client::forwarder::{self, Delivery, Forwarder, OwnedOp};
 use crate::client::producer::CallId;
+use crate::group::{
+    Client, Committer, FORWARDER_GROUP, Member, MemberEvent, MemberOptions, MemberOutput, Membership,
+};
 use crate::log::TopicRow;
 use crate::log::ops::{ClaimSink, GrowTopic};
 
@@ -18,21 +22,15 @@ struct Running {
     forwarder: Forwarder,
     sink: String,
     starting: Option<CallId>,
-    ownership: Ownership,
-}
-
-/// One node forwards a topic at a time: the one that holds the topic's lock. That is for speed alone; what makes
-/// it safe is that every write compares the delivery row.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ownership {
-    Starting,
-    Suspended,
-    Waits(LockId),
-    Holds(LockId),
+    /// Its place in the group of forwarders, once the topic is known.
+    seat: Option<SeatId>,
 }
 
 /// How long after storage failed a topic is read again.
 const LOOK_AGAIN_MS: u64 = 2_000;
+
+/// How long a forwarder may take to give up partitions; it takes no time.
+const REBALANCE_MS: i32 = 30_000;
 
 /// What a forwarder's transaction was run for.
 pub(super) enum Step {
@@ -74,7 +72,7 @@ impl Node {
         let settings = forwarder::Options { topic: topic.clone(), bytes_max, linger_ms };
         let random = Random::new(self.random.next_u64());
         let forwarder = Forwarder::new(settings, random);
-        let running = Running { forwarder, sink, starting: Some(call), ownership: Ownership::Starting };
+        let running = Running { forwarder, sink, starting: Some(call), seat: None };
         self.forwarders.running.insert(id, running);
         self.want(&topic, Want::Forward(id));
     }
@@ -88,22 +86,58 @@ impl Node {
             return self.store(claim.into(), Pending::Forwarder(id, Step::Claim));
         }
         running.forwarder.set_topic(now, &row);
-        if running.ownership == Ownership::Starting {
+        if running.seat.is_none() {
             let call = running.starting.take();
-            self.queue_for_topic(id);
+            self.take_forwarder_seat(id);
             if let Some(call) = call {
                 self.done(call, Ok(Answer::Nothing));
             }
         }
     }
 
-    fn queue_for_topic(&mut self, id: ForwarderId) {
-        let lock = self.lock_id();
+    /// Forwarders of a topic share its partitions as a consumer group does. Each write of theirs checks that the
+    /// partition is the member's, and that the delivery row is the one that it read.
+    fn take_forwarder_seat(&mut self, id: ForwarderId) {
+        let (node, visible, seed) = (self.groups.node, self.groups.visible, self.random.next_u64());
+        let Some(running) = self.forwarders.get(id) else { return };
+        let options = MemberOptions {
+            group: FORWARDER_GROUP.to_string(),
+            instance: None,
+            topics: vec![running.forwarder.topic().to_string()],
+            assignors: Vec::new(),
+            session_timeout_ms: -1,
+            heartbeat_interval_ms: -1,
+            rebalance_timeout_ms: REBALANCE_MS,
+            max_poll_interval_ms: -1,
+            client: Client { id: "forwarder".to_string(), visible, node, ..Client::default() },
+        };
+        let seat = self.sit(Owner::Forwarder(id), FORWARDER_GROUP, Member::new(options, seed), Vec::new());
         if let Some(running) = self.forwarders.get(id) {
-            running.ownership = Ownership::Waits(lock);
-            let name = format!("forward/{}", running.forwarder.topic());
-            self.outputs.push_back(Output::Acquire(lock, name));
+            running.seat = Some(seat);
         }
+    }
+
+    /// What the group wants of a forwarder. Nothing has to be finished first: the next owner finds it in the row.
+    pub(super) fn forwarder_member_output(&mut self, id: ForwarderId, seat: SeatId, output: MemberOutput) {
+        let now = self.now;
+        let Some(running) = self.forwarders.get(id).filter(|running| running.seat == Some(seat)) else {
+            return;
+        };
+        match output {
+            MemberOutput::Assign(partitions) => running.forwarder.assign(now, &partitions),
+            MemberOutput::Revoke(partitions) | MemberOutput::Lost(partitions) => {
+                running.forwarder.revoke(&partitions);
+            }
+            MemberOutput::Fatal(_) => self.forwarders.look_at = Some(now.instant + LOOK_AGAIN_MS),
+            MemberOutput::Send(_) | MemberOutput::Failed(_) => return,
+        }
+        self.tell_machine(seat, MemberEvent::Acknowledged);
+    }
+
+    /// As whom a forwarder writes.
+    fn forwarder_member(&self, id: ForwarderId) -> Option<Committer> {
+        let machine = &self.seat(self.forwarders.running.get(&id)?.seat?)?.machine;
+        Some((machine.id().to_string(), machine.epoch()))
     }
 
     pub(super) fn forward_failed(&mut self, id: ForwarderId, error: &Error) {
@@ -116,26 +150,10 @@ impl Node {
     }
 
     pub(super) fn stop_forward(&mut self, call: CallId, id: ForwarderId) {
-        let stopped = self.forwarders.running.remove(&id);
-        if let Some(Running { ownership: Ownership::Waits(lock) | Ownership::Holds(lock), .. }) = stopped {
-            self.outputs.push_back(Output::Release(lock));
+        if let Some(seat) = self.forwarders.running.remove(&id).and_then(|stopped| stopped.seat) {
+            self.leave_seat(seat, None);
         }
         self.done(call, Ok(Answer::Nothing));
-    }
-
-    pub(super) fn forwarder_granted(&mut self, lock: LockId) {
-        let now = self.now;
-        let waits = |running: &Running| running.ownership == Ownership::Waits(lock);
-        let found = self.forwarders.running.iter_mut().find(|(_, running)| waits(running));
-        let Some((_, running)) = found else { return };
-        running.ownership = Ownership::Holds(lock);
-        let row = self.topics.row(running.forwarder.topic()).cloned();
-        if let Some(row) = row {
-            running.forwarder.granted(now, &row);
-        } else {
-            // The topic changed while the lock was waited for: it is read again, see `reforward_topic`.
-            running.forwarder.granted_without_topic();
-        }
     }
 
     /// A topic changed: its forwarder looks at its partitions again.
@@ -155,17 +173,12 @@ impl Node {
         let now = self.now;
         for id in self.forwarders.running.keys().copied().collect::<Vec<_>>() {
             let Some(running) = self.forwarders.get(id) else { continue };
-            match (event, running.ownership) {
-                (PageEvent::Hidden, _) => running.forwarder.hidden(now),
-                (PageEvent::Visible, _) => running.forwarder.visible(),
-                (PageEvent::Online, _) => running.forwarder.online(now),
-                (PageEvent::Suspended, Ownership::Waits(lock) | Ownership::Holds(lock)) => {
-                    running.ownership = Ownership::Suspended;
-                    running.forwarder.released();
-                    self.outputs.push_back(Output::Release(lock));
-                }
-                (PageEvent::Resumed, Ownership::Suspended) => self.queue_for_topic(id),
-                (PageEvent::Suspended | PageEvent::Resumed, _) => {}
+            match event {
+                PageEvent::Hidden => running.forwarder.hidden(now),
+                PageEvent::Visible => running.forwarder.visible(),
+                PageEvent::Online => running.forwarder.online(now),
+                PageEvent::Suspended => running.forwarder.revoke_all(),
+                PageEvent::Resumed => {}
             }
         }
     }
@@ -176,6 +189,13 @@ impl Node {
         if self.forwarders.look_at.is_some_and(|at| at <= now.instant) {
             self.forwarders.look_at = None;
             self.reforward_all();
+            // One that the group threw out for good asks again.
+            let seats = self.forwarders.running.values().filter_map(|running| running.seat);
+            let out =
+                |id: &SeatId| self.seat(*id).is_some_and(|seat| seat.machine.state() == Membership::Fatal);
+            for seat in seats.filter(out).collect::<Vec<_>>() {
+                self.tell_machine(seat, MemberEvent::Join);
+            }
         }
     }
 
@@ -230,6 +250,8 @@ impl Node {
     fn forwarder_output(&mut self, id: ForwarderId, output: forwarder::Output) {
         match output {
             forwarder::Output::Store(partition, op) => {
+                let member = self.forwarder_member(id).unwrap_or_default();
+                let op = OwnedOp { member, op };
                 self.store(op.into(), Pending::Forwarder(id, Step::Partition(partition)));
             }
             forwarder::Output::Deliver { ticket, batches, keepalive } => {

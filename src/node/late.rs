@@ -102,7 +102,6 @@ impl Node {
     pub(super) fn late_granted(&mut self, lock: LockId) {
         self.maintenance_granted(lock);
         self.group_granted(lock);
-        self.forwarder_granted(lock);
     }
 
     #[inline(never)]

@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use crate::base::{Code, Error};
 use crate::client::compaction::{Compact, FindDirty};
-use crate::client::forwarder::{ForwarderOp, ListDelivered};
+use crate::client::forwarder::{ListDelivered, OwnedOp};
 use crate::client::relief::FindConsumed;
 use crate::client::transaction::CommitTransaction;
 use crate::group::{
@@ -113,7 +113,7 @@ any_op! {
         DeleteGroup(DeleteGroup),
         ListGroups(ListGroups),
         DescribeGroup(DescribeGroup),
-        Forwarder(ForwarderOp),
+        Forwarder(OwnedOp),
         ListDelivered(ListDelivered),
     }
 }

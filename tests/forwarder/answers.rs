@@ -238,7 +238,7 @@ fn the_topic_grows_to_match_the_sink() {
     rig.deliver(&sent, Delivery { failure: None, answers: vec![answer], limits: None });
     assert_eq!(rig.grown, [3]);
     rig.profile.grow(3);
-    rig.forwarder.set_topic(rig.now, &rig.profile.topic);
+    rig.given();
     rig.drain();
     rig.append(2, 1);
     rig.pass(250);

@@ -53,9 +53,15 @@ impl Rig {
             failures: VecDeque::new(),
             names: 0,
         };
-        rig.forwarder.granted(rig.now, &rig.profile.topic);
+        rig.given();
         rig.drain();
         rig
+    }
+
+    /// The topic is known, and all its partitions are this forwarder's.
+    pub fn given(&mut self) {
+        self.forwarder.set_topic(self.now, &self.profile.topic);
+        self.forwarder.assign(self.now, &self.profile.topic.topic_partitions().collect());
     }
 
     /// A forwarder of one partition whose identity is signed, and which has sent `count` records: the request.

@@ -181,15 +181,15 @@ fn results_of_a_former_life_are_ignored() {
     rig.advance(250);
     rig.forwarder.tick(rig.now);
     let Some(headwater::client::forwarder::Output::Store(0, mark)) = rig.forwarder.poll() else { panic!() };
-    rig.forwarder.released();
-    rig.forwarder.granted(rig.now, &rig.profile.topic);
+    rig.forwarder.revoke_all();
+    rig.given();
     assert!(rig.forwarder.poll().is_none(), "there is never a second transaction");
     let result = rig.profile.disk.run(&mark);
     rig.forwarder.stored(rig.now, 0, result);
     rig.drain();
     assert_eq!(rig.row().marker, Some((0, 0)));
     let sent = rig.take();
-    rig.forwarder.released();
+    rig.forwarder.revoke_all();
     rig.answer(&sent, Outcome::Accepted);
     rig.pass(60_000);
     assert_eq!(rig.row().marker, Some((0, 0)), "whoever owns nothing does nothing");
@@ -203,7 +203,7 @@ fn a_topic_that_was_made_anew_is_another() {
     let mut other = super::profile::Profile::new(1, &mut Random::new(9));
     other.append(0, &["new".to_string()], headwater::log::Durability::Strict);
     rig.profile = other;
-    rig.forwarder.set_topic(rig.now, &rig.profile.topic);
+    rig.given();
     rig.drain();
     rig.answer(&sent, Outcome::Accepted);
     assert_eq!(

@@ -2,7 +2,7 @@
 //! product has no switches.
 
 use headwater::base::TopicPartition;
-use headwater::client::forwarder::{Claimed, DeliveryRow, ForwarderOp, WireBatch};
+use headwater::client::forwarder::{Claimed, DeliveryRow, ForwarderOp, OwnedOp, WireBatch};
 use headwater::log::batch::BatchHeader;
 use headwater::log::ops::{AppendEntry, Appended, Expected};
 use headwater::log::{Durability, Op, PartitionRow, Store, partition_key};
@@ -47,7 +47,7 @@ impl Mutant {
     pub fn durability(self, op: &AnyOp) -> Option<Durability> {
         let relaxed = matches!(
             (self, op),
-            (Self::RelaxedMarker, AnyOp::Forwarder(ForwarderOp::Mark { .. }))
+            (Self::RelaxedMarker, AnyOp::Forwarder(OwnedOp { op: ForwarderOp::Mark { .. }, .. }))
                 | (Self::RelaxedAppend, AnyOp::Append(_))
         );
         relaxed.then_some(Durability::Relaxed)
@@ -93,7 +93,10 @@ impl World {
     pub fn mutate(&mut self, origin: usize, op: &AnyOp) -> Option<AnyOp> {
         let mutant = self.plan.mutant?;
         match op {
-            AnyOp::Forwarder(op) => Some(AnyOp::Forwarder(self.mutate_delivery(origin, mutant, op.clone()))),
+            AnyOp::Forwarder(OwnedOp { member, op }) => {
+                let op = self.mutate_delivery(origin, mutant, op.clone());
+                Some(AnyOp::Forwarder(OwnedOp { member: member.clone(), op }))
+            }
             AnyOp::Append(append) => {
                 let mut append = (**append).clone();
                 append.entries.iter_mut().for_each(|entry| self.mutate_entry(origin, mutant, entry));

@@ -6,7 +6,7 @@ use super::op::{Claimed, ForwarderOp};
 use super::row::DeliveryRow;
 use super::state::{Change, Context, Purpose, State};
 use super::wire::Cut;
-use crate::base::{Code, Error, Instant, Now, Offset, Timestamp, TopicPartition};
+use crate::base::{Code, Error, ErrorKind, Instant, Now, Offset, Timestamp, TopicPartition};
 use crate::client::backoff::Backoff;
 
 /// The delivery of one partition by its owner.
@@ -50,6 +50,8 @@ impl Lane {
     const AGED_MS: Timestamp = Self::HALF_MEMORY_MS / 2;
     /// A notice of records may be lost: a partition is looked at so often.
     const LOOK_MS: u64 = 30_000;
+    /// An owner that the group does not know as such tries again so much later.
+    const FENCED_MS: u64 = 250;
     /// How long a signature holds.
     const SIGNED_MS: u64 = 3_600_000;
 
@@ -235,6 +237,12 @@ impl Lane {
         match result {
             Ok(claimed) => return self.succeeded(purpose, claimed, &mut ctx),
             Err(error) if error.code() == Code::DeliveryFenced => self.state = State::Unclaimed,
+            // The member has another epoch by now, or is about to hear that the partition is another's.
+            Err(error) if error.kind() == ErrorKind::Fenced || error.code() == Code::GroupIdNotFound => {
+                self.hurries = false;
+                self.not_before = self.not_before.max(ctx.now.instant + Self::FENCED_MS);
+                self.state = State::Unclaimed;
+            }
             // Whether it was written or not, the row tells.
             Err(error) if error.retriable() => {
                 self.attempts += 1;

@@ -7,6 +7,7 @@ use super::op::{Claimed, ForwarderOp};
 use super::state::Context;
 use crate::base::{Error, Instant, Map, Now, Offset, Random, TopicPartition};
 use crate::client::backoff::Backoff;
+use crate::group::Partitions;
 use crate::log::TopicRow;
 
 /// How a forwarder behaves.
@@ -54,7 +55,7 @@ type Parcel = (i32, u64);
 pub struct Forwarder {
     options: Options,
     random: Random,
-    owns: bool,
+    owned: Partitions,
     hidden: bool,
     /// A keepalive request is to be sent.
     beacon: bool,
@@ -87,7 +88,7 @@ impl Forwarder {
         Self {
             options,
             random,
-            owns: false,
+            owned: Partitions::new(),
             hidden: false,
             beacon: false,
             lanes: Map::new(),
@@ -106,38 +107,48 @@ impl Forwarder {
         &self.options.topic
     }
 
-    /// This node is the one that forwards the topic.
-    pub fn granted(&mut self, now: Now, topic: &TopicRow) {
-        self.granted_without_topic();
-        self.set_topic(now, topic);
-    }
-
-    /// This node is the one that forwards the topic, which is being read again: [`Forwarder::set_topic`] follows.
-    pub fn granted_without_topic(&mut self) {
-        self.released();
-        self.owns = true;
-    }
-
-    /// This node forwards the topic no longer. Whatever it is told afterwards is of no interest.
-    pub fn released(&mut self) {
-        self.owns = false;
-        self.beacon = false;
-        self.requests.clear();
-        self.lanes.values_mut().for_each(|lane| lane.reset(lane.tp));
-    }
-
-    /// The topic has these partitions now.
-    pub fn set_topic(&mut self, now: Now, topic: &TopicRow) {
+    /// These partitions are this node's to forward, too.
+    pub fn assign(&mut self, now: Now, partitions: &Partitions) {
         self.wake(now);
-        self.partitions = topic.partitions;
-        self.lanes.retain(|partition, _| *partition < topic.partitions);
-        for tp in topic.topic_partitions() {
+        self.owned.extend(partitions);
+        for tp in partitions.iter() {
             let lane = self.lanes.get_or_insert_with(tp.partition, || Lane::new(tp));
             if lane.tp != tp {
                 lane.reset(tp);
             }
             lane.revive();
         }
+        self.go_on(now);
+    }
+
+    /// These are not this node's any more: their next owner sends again what was not settled. Whatever this one is told
+    /// of them afterwards is of no interest.
+    pub fn revoke(&mut self, partitions: &Partitions) {
+        self.owned = self.owned.minus(partitions);
+        self.lanes.retain(|_, lane| {
+            let stays = !partitions.contains(lane.tp);
+            if !stays {
+                lane.reset(lane.tp);
+            }
+            stays || lane.storing()
+        });
+        self.forget_requests();
+    }
+
+    /// No partition is this node's any more.
+    pub fn revoke_all(&mut self) {
+        self.beacon = false;
+        self.revoke(&self.owned.clone());
+    }
+
+    /// The topic has these partitions now.
+    pub fn set_topic(&mut self, now: Now, topic: &TopicRow) {
+        self.wake(now);
+        self.partitions = topic.partitions;
+        let is_gone = |tp: &TopicPartition| tp.topic != topic.id || tp.partition >= topic.partitions;
+        let gone = self.owned.iter().filter(is_gone).collect();
+        self.revoke(&gone);
+        self.lanes.values_mut().for_each(Lane::revive);
         self.go_on(now);
     }
 
@@ -170,8 +181,11 @@ impl Forwarder {
         let linger_ms = self.linger_ms();
         let ctx = Context { now, linger_ms, bytes_max: self.options.bytes_max, random: &mut self.random };
         if let Some(lane) = self.lanes.get_mut(&partition) {
-            let events = lane.stored(result, ctx);
+            let (events, tp) = (lane.stored(result, ctx), lane.tp);
             self.outputs.extend(events.into_iter().map(Output::Event));
+            if !self.owned.contains(tp) {
+                self.lanes.remove(&partition);
+            }
             self.go_on(now);
         }
     }
@@ -283,8 +297,8 @@ impl Forwarder {
     pub fn hidden(&mut self, now: Now) {
         self.wake(now);
         self.hidden = true;
-        self.beacon = self.owns;
-        self.lanes.values_mut().for_each(|lane| lane.hurry(self.owns));
+        self.beacon = !self.owned.is_empty();
+        self.lanes.values_mut().for_each(|lane| lane.hurry(true));
         self.go_on(now);
     }
 
@@ -308,13 +322,10 @@ impl Forwarder {
 
     /// Does whatever can be done now.
     fn go_on(&mut self, now: Now) {
-        if !self.owns {
+        if self.owned.is_empty() {
             return;
         }
-        // A request whose batches were all settled by another one needs no answer any more.
-        let lanes = &self.lanes;
-        let carries = |parcel: &Parcel| lanes.get(&parcel.0).is_some_and(|lane| lane.carries(parcel.1));
-        self.requests.retain(|request| request.carried.iter().any(carries));
+        self.forget_requests();
         let (bytes_max, linger_ms) = (self.share(), self.linger_ms());
         for (partition, lane) in self.lanes.iter_mut() {
             if lane.may_store(now.instant) {
@@ -329,6 +340,13 @@ impl Forwarder {
             let ready = |lane: &Lane| lane.ready(now.instant);
             self.send(now, self.request_bytes, false, ready);
         }
+    }
+
+    /// A request whose batches were all settled by another one needs no answer any more.
+    fn forget_requests(&mut self) {
+        let lanes = &self.lanes;
+        let carries = |parcel: &Parcel| lanes.get(&parcel.0).is_some_and(|lane| lane.carries(parcel.1));
+        self.requests.retain(|request| request.carried.iter().any(carries));
     }
 
     /// One request is on its way at a time, and what is about to be marked goes along.
@@ -391,7 +409,7 @@ impl Forwarder {
 
     /// When [`Forwarder::tick`] is needed next.
     pub fn deadline(&self) -> Option<Instant> {
-        if !self.owns {
+        if self.owned.is_empty() {
             return None;
         }
         let free = self.may_send();

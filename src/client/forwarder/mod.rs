@@ -20,6 +20,6 @@ mod wire;
 pub use delivery::{Answered, Delivery, Failure, Outcome, WireBatch};
 pub use event::Event;
 pub use machine::{Forwarder, Options, Output};
-pub use op::{Claimed, ForwarderOp, ListDelivered};
+pub use op::{Claimed, ForwarderOp, ListDelivered, OwnedOp};
 pub use row::DeliveryRow;
 pub use wire::Cut;

@@ -1,6 +1,7 @@
 use super::row::DeliveryRow;
 use super::wire::{Cut, cut, first_offset};
 use crate::base::{Code, Error, Offset, ProducerId, TopicPartition};
+use crate::group::{Committer, FORWARDER_GROUP, GroupRow};
 use crate::log::batch::BatchHeader;
 use crate::log::{
     Applied, Durability, Key, Op, Plan, Rows, Scan, Store, Value, Write, batch_range, delivered, last_batch,
@@ -105,7 +106,7 @@ impl ForwarderOp {
     /// The batches up to the first damaged one, which is an error where nothing that is wanted lies before it: a new
     /// CRC must not hide that the old one did not match.
     fn sound<'a>(&self, stored: impl Iterator<Item = &'a (Key, Value)>) -> Result<Vec<&'a [u8]>, Error> {
-        let from = self.reads().map_or(0, |(from, ..)| from);
+        let Some((from, ..)) = self.reads() else { return Ok(Vec::new()) };
         let mut batches = Vec::new();
         let mut wanted = false;
         for (key, bytes) in stored {
@@ -186,6 +187,33 @@ impl Op for ForwarderOp {
             }
         };
         Ok(Applied { writes: vec![self.put(&row)], reply: Claimed { row, end, cut } })
+    }
+}
+
+/// A transaction of a forwarder as a member of the group of forwarders: it is refused where the partition is not the
+/// member's, or not any more.
+#[derive(Clone, Debug)]
+pub struct OwnedOp {
+    /// The member.
+    pub member: Committer,
+    /// What it wants.
+    pub op: ForwarderOp,
+}
+
+impl Op for OwnedOp {
+    type Reply = Claimed;
+
+    fn plan(&self) -> Plan {
+        let mut plan = self.op.plan();
+        plan.scans.push(GroupRow::scan(FORWARDER_GROUP));
+        plan
+    }
+
+    fn apply(&self, rows: &Rows) -> Result<Applied<Claimed>, Error> {
+        let group = rows.0.len().checked_sub(1).and_then(|last| rows.value(last));
+        let partition = core::iter::once(self.op.tp());
+        GroupRow::check_commit(group, FORWARDER_GROUP, Some(&self.member), partition)?;
+        self.op.apply(rows)
     }
 }
 

@@ -1,4 +1,4 @@
-use super::super::{Answer, ConsumerId, LockId, Node};
+use super::super::{Answer, ConsumerId, ForwarderId, LockId, Node};
 use super::message::{GroupMessage, Term};
 use super::{Purpose, member_lock};
 use crate::base::{Error, Instant};
@@ -17,6 +17,7 @@ const LEAVE_MS: u64 = 1_000;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::node) enum Owner {
     Consumer(ConsumerId),
+    Forwarder(ForwarderId),
 }
 
 /// A member that this node hosts.
@@ -112,6 +113,7 @@ impl Node {
                 _ if leaving => self.tell_machine(id, MemberEvent::Acknowledged),
                 output => match owner {
                     Owner::Consumer(consumer) => self.consumer_member_output(consumer, id, output),
+                    Owner::Forwarder(forwarder) => self.forwarder_member_output(forwarder, id, output),
                 },
             }
         }
@@ -178,6 +180,7 @@ impl Node {
         let epoch = self.groups.seats.get(&id).map(|seat| seat.machine.epoch());
         match owner {
             Owner::Consumer(consumer) => self.consumer_heartbeat(consumer, id, epoch != Some(before)),
+            Owner::Forwarder(_) => {}
         }
     }
 
