@@ -3,6 +3,7 @@
 
 use headwater::base::TopicPartition;
 use headwater::client::forwarder::{Claimed, DeliveryRow, ForwarderOp, OwnedOp, WireBatch};
+use headwater::group::{Committer, FORWARDER_GROUP, GroupRow};
 use headwater::log::batch::BatchHeader;
 use headwater::log::ops::{AppendEntry, Appended, Expected};
 use headwater::log::{Durability, Op, PartitionRow, Store, partition_key};
@@ -95,7 +96,10 @@ impl World {
         match op {
             AnyOp::Forwarder(OwnedOp { member, op }) => {
                 let op = self.mutate_delivery(origin, mutant, op.clone());
-                Some(AnyOp::Forwarder(OwnedOp { member: member.clone(), op }))
+                let owner = || self.owner(origin, op.tp());
+                let member = if mutant == Mutant::NoComparison { owner() } else { None }
+                    .unwrap_or_else(|| member.clone());
+                Some(AnyOp::Forwarder(OwnedOp { member, op }))
             }
             AnyOp::Append(append) => {
                 let mut append = (**append).clone();
@@ -104,6 +108,14 @@ impl World {
             }
             _ => None,
         }
+    }
+
+    /// Who may write the delivery row of a partition: a mutant that compares nothing goes by that name.
+    fn owner(&self, origin: usize, tp: TopicPartition) -> Option<Committer> {
+        let row = self.origins[origin].database.disk.get(Store::Groups, &FORWARDER_GROUP.into())?;
+        let members = GroupRow::decode(row).ok()?.state.members;
+        let owner = members.iter().find(|(_, member)| member.current.owns(tp));
+        owner.map(|(id, member)| (id.clone(), member.current.epoch))
     }
 
     fn mutate_entry(&self, origin: usize, mutant: Mutant, entry: &mut AppendEntry) {

@@ -71,7 +71,8 @@ impl ForwarderOp {
     /// A wire batch merges about so many stored ones at most.
     pub const BATCHES_MAX: usize = 256;
 
-    fn tp(&self) -> TopicPartition {
+    /// The partition.
+    pub fn tp(&self) -> TopicPartition {
         match self {
             Self::Claim { tp, .. }
             | Self::Save { tp, .. }
