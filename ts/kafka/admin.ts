@@ -316,46 +316,54 @@ export class Admin extends Client<AdminEvents, ConnectionPayloads> {
    * `resolveOffsets` makes offsets of what was reset to the end or the beginning, and stores them.
    * `__forwarder` is the group of every forwarder.
    */
-  async fetchOffsets(query: {
-    groupId: string
-    topics?: string[]
-    resolveOffsets?: boolean
-  }): Promise<GroupOffsets[]> {
-    return (await this.groups()).fetchOffsets(query)
+  async fetchOffsets(
+    query: CallOptions & { groupId: string; topics?: string[]; resolveOffsets?: boolean },
+  ): Promise<GroupOffsets[]> {
+    return this.withGroups(query.signal, (groups) => groups.fetchOffsets(query))
   }
 
   /**
    * Sets where a group goes on in a topic; the group need not exist.
    * @throws KafkaJSNonRetriableError where the group has members: stop them first
    */
-  async setOffsets(offsets: { groupId: string; topic: string; partitions: SetOffset[] }): Promise<void> {
-    await (await this.groups()).setOffsets(offsets)
+  async setOffsets(
+    offsets: CallOptions & { groupId: string; topic: string; partitions: SetOffset[] },
+  ): Promise<void> {
+    await this.withGroups(offsets.signal, (groups) => groups.setOffsets(offsets))
   }
 
   /**
    * Lets a group go on at the end of a topic, or at its beginning.
    * @throws KafkaJSNonRetriableError where the group has members: stop them first
    */
-  async resetOffsets(reset: { groupId: string; topic: string; earliest?: boolean }): Promise<void> {
-    await (await this.groups()).resetOffsets(reset)
+  async resetOffsets(
+    reset: CallOptions & { groupId: string; topic: string; earliest?: boolean },
+  ): Promise<void> {
+    await this.withGroups(reset.signal, (groups) => groups.resetOffsets(reset))
   }
 
   /** All groups, also those without members. */
-  async listGroups(): Promise<{ groups: GroupOverview[] }> {
-    return { groups: await (await this.groups()).list() }
+  async listGroups({ signal }: CallOptions = {}): Promise<{ groups: GroupOverview[] }> {
+    return { groups: await this.withGroups(signal, (groups) => groups.list()) }
   }
 
   /** Groups with their members, in order; state `Dead` where there is none of this name. */
-  async describeGroups(groupIds: string[]): Promise<{ groups: GroupDescription[] }> {
-    return { groups: await (await this.groups()).describe(groupIds) }
+  async describeGroups(
+    groupIds: string[],
+    { signal }: CallOptions = {},
+  ): Promise<{ groups: GroupDescription[] }> {
+    return { groups: await this.withGroups(signal, (groups) => groups.describe(groupIds)) }
   }
 
   /**
    * Deletes groups that have no members, and what they have committed.
    * @throws KafkaJSDeleteGroupsError for those that have members or do not exist; the others are deleted
    */
-  async deleteGroups(groupIds: string[]): Promise<{ groupId: string; errorCode: 0 }[]> {
-    return (await this.groups()).delete(groupIds)
+  async deleteGroups(
+    groupIds: string[],
+    { signal }: CallOptions = {},
+  ): Promise<{ groupId: string; errorCode: 0 }[]> {
+    return this.withGroups(signal, (groups) => groups.delete(groupIds))
   }
 
   /** True where it was created, false where it existed, else why not. */
@@ -379,9 +387,11 @@ export class Admin extends Client<AdminEvents, ConnectionPayloads> {
     return (await this.node().call((node) => node.listTopics())) as TopicDescription[]
   }
 
-  private async groups(): Promise<Groups> {
-    const loaded = await late()
-    return new loaded.Groups(this.node())
+  private withGroups<T>(signal: AbortSignal | undefined, work: (groups: Groups) => Promise<T>): Promise<T> {
+    return abortable(signal, async () => {
+      const loaded = await late()
+      return work(new loaded.Groups(this.node()))
+    })
   }
 
   private node(): NodeHandle {

@@ -1,3 +1,4 @@
+import type { CallOptions } from './admin.ts'
 import { keyOf } from './assignment.ts'
 import { Client } from './client.ts'
 import { type ConsumerConfig, runnerOptions } from './configured.ts'
@@ -20,6 +21,7 @@ import { committedOf, endsOf } from './positions.ts'
 import { Runner } from './runner.ts'
 import type { ManualAssignment } from './session.ts'
 import type { Connection, Shared } from './shared.ts'
+import { abortable } from './signal.ts'
 import { MessageStream, type StreamOptions } from './stream.ts'
 import { Subscription } from './subscription.ts'
 import { validateOffsets, validatePartitions, validateSeek, validateSubscription } from './validate.ts'
@@ -78,8 +80,8 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
   }
 
   /** Opens the log. */
-  async connect(): Promise<void> {
-    await this.connected().node.call(() => undefined)
+  async connect({ signal }: CallOptions = {}): Promise<void> {
+    await abortable(signal, () => this.connected().node.call(() => undefined))
     this.emitter.emit(CONSUMER_EVENTS.CONNECT, null)
   }
 
@@ -195,14 +197,14 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
   }
 
   /** Commits these offsets: each is the next to read. Without any, what was handled and is not committed. */
-  async commitOffsets(offsets: GivenOffset[] = []): Promise<void> {
+  async commitOffsets(offsets: GivenOffset[] = [], { signal }: CallOptions = {}): Promise<void> {
     validateOffsets(offsets)
     const session = this.running().current()
     const topics = offsets.map(({ topic, offset, ...rest }) => ({
       topic,
       partitions: [{ ...rest, offset: String(offset) }],
     }))
-    await session.commit(topics.length === 0 ? undefined : { topics })
+    await abortable(signal, () => session.commit(topics.length === 0 ? undefined : { topics }))
   }
 
   /** Reads on from an offset; '-1' is the end, '-2' the beginning. The last call wins. */
@@ -252,43 +254,54 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
   /** What the group has committed for these partitions, or for the assigned ones; '-1' where it has nothing. */
   async committed(
     partitions: TopicPartition[] = this.assignment(),
+    { signal }: CallOptions = {},
   ): Promise<TopicPartitionOffsetAndMetadata[]> {
-    return committedOf(this.connected().node, this.groupId, partitions)
+    return abortable(signal, () => committedOf(this.connected().node, this.groupId, partitions))
   }
 
   /** The first offset of each partition. */
-  async beginningOffsets(partitions: TopicPartition[] = this.assignment()): Promise<TopicPartitionOffset[]> {
-    return endsOf(this.connected().node, partitions, 'low')
+  async beginningOffsets(
+    partitions: TopicPartition[] = this.assignment(),
+    { signal }: CallOptions = {},
+  ): Promise<TopicPartitionOffset[]> {
+    return abortable(signal, () => endsOf(this.connected().node, partitions, 'low'))
   }
 
   /** The next offset to be written of each partition. */
-  async endOffsets(partitions: TopicPartition[] = this.assignment()): Promise<TopicPartitionOffset[]> {
-    return endsOf(this.connected().node, partitions, 'high')
+  async endOffsets(
+    partitions: TopicPartition[] = this.assignment(),
+    { signal }: CallOptions = {},
+  ): Promise<TopicPartitionOffset[]> {
+    return abortable(signal, () => endsOf(this.connected().node, partitions, 'high'))
   }
 
   /** The first offset at or after `timestamp`, in milliseconds since 1970, or the end where there is none. */
   async offsetsForTimes(
     partitions: (TopicPartition & { timestamp: number | string })[],
+    { signal }: CallOptions = {},
   ): Promise<TopicPartitionOffset[]> {
     const { node } = this.connected()
     const find = async ({ topic, partition, timestamp }: (typeof partitions)[number]) => {
       const offset = await node.call((open) => open.offsetAt(topic, partition, BigInt(timestamp)))
       return { topic, partition, offset: String(offset) }
     }
-    return Promise.all(partitions.map(find))
+    return abortable(signal, () => Promise.all(partitions.map(find)))
   }
 
   /** How many offsets are not handled yet, of each assigned partition. */
-  async currentLag(): Promise<(TopicPartition & { lag: string })[]> {
+  async currentLag({ signal }: CallOptions = {}): Promise<(TopicPartition & { lag: string })[]> {
     const { session } = this.running()
-    const found = session === undefined ? [] : await lags(session, this.connected().node)
+    const found =
+      session === undefined ? [] : await abortable(signal, () => lags(session, this.connected().node))
     return found.map(({ lag, ...place }) => ({ ...place, lag: String(lag) }))
   }
 
   /** The group, as `admin.describeGroups` has it. */
-  async describeGroup(): Promise<GroupDescription> {
-    const { Groups } = await late()
-    return new Groups(this.connected().node).describeOne(this.groupId)
+  async describeGroup({ signal }: CallOptions = {}): Promise<GroupDescription> {
+    return abortable(signal, async () => {
+      const { Groups } = await late()
+      return new Groups(this.connected().node).describeOne(this.groupId)
+    })
   }
 
   private begin(run: ConsumerRunConfig): Runner {

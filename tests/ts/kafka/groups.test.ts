@@ -411,3 +411,32 @@ describe('groups seen by an admin', () => {
     await expect(admin.resetOffsets({ ...g, topic: '' })).rejects.toThrow('Invalid topic')
   })
 })
+
+describe('what waits for the log', () => {
+  test('is not waited for once its signal is aborted', async () => {
+    const kafka = await log(1)
+    const admin = kafka.admin()
+    const consumer = await member(kafka)
+    const signal = AbortSignal.abort(new Error('enough'))
+    const g = { groupId: 'g', topic: 't', signal }
+    for (const call of [
+      admin.listGroups({ signal }),
+      admin.describeGroups(['g'], { signal }),
+      admin.deleteGroups(['g'], { signal }),
+      admin.fetchOffsets({ groupId: 'g', signal }),
+      admin.setOffsets({ ...g, partitions: [{ partition: 0, offset: '0' }] }),
+      admin.resetOffsets(g),
+      consumer.connect({ signal }),
+      consumer.commitOffsets([], { signal }),
+      consumer.committed([], { signal }),
+      consumer.beginningOffsets([], { signal }),
+      consumer.endOffsets([], { signal }),
+      consumer.offsetsForTimes([], { signal }),
+      consumer.currentLag({ signal }),
+      consumer.describeGroup({ signal }),
+    ]) {
+      await expect(call).rejects.toThrow('enough')
+    }
+    await consumer.disconnect()
+  })
+})
