@@ -6,8 +6,9 @@ mod support;
 
 use headwater::base::{Code, Error, TopicConfig};
 use headwater::client::consumer::Reset;
+use headwater::client::forwarder::{Answered, Delivery, Outcome, WireBatch};
 use headwater::log::batch::Compression;
-use headwater::node::{Acks, Answer, Assigned, Call, Command, ConsumerOptions, Input};
+use headwater::node::{Acks, Answer, Assigned, Call, Command, ConsumerOptions, ForwardOptions, Input};
 use support::FrameWriter;
 use support::tabs::{CONSUMER, Tabs};
 
@@ -193,4 +194,96 @@ fn the_same_seed_and_inputs_choose_the_same() {
         origin.table.rows
     };
     assert!(run() == run());
+}
+
+/// Tabs of which each forwards a topic of four partitions.
+fn forwarding(count: usize) -> Tabs {
+    let mut origin = Tabs::default();
+    let first = origin.tab();
+    origin.create_topic(first, "clicks", 4);
+    (1..count).for_each(|_| _ = origin.tab());
+    for tab in 0..count {
+        forward(&mut origin, tab);
+    }
+    origin.pass(20_000);
+    origin
+}
+
+fn forward(origin: &mut Tabs, tab: usize) {
+    let (topic, sink) = ("clicks".into(), "sink".into());
+    let options = ForwardOptions { topic, sink, bytes_max: 10_000, linger_ms: 500 };
+    origin.ask(tab, Call::Forward(1, options)).unwrap();
+}
+
+/// The batches that the sink of a tab was given and has not answered, in order of their partitions.
+fn delivering(origin: &mut Tabs, tab: usize) -> Vec<WireBatch> {
+    let batches = origin.tabs[tab].delivering.iter().flat_map(|(.., batches)| batches.clone());
+    let mut batches: Vec<WireBatch> = batches.collect();
+    batches.sort_by_key(|batch| batch.partition);
+    batches
+}
+
+/// The sink takes everything that it was given.
+fn take(origin: &mut Tabs, tab: usize) {
+    for (forwarder, ticket, batches) in std::mem::take(&mut origin.tabs[tab].delivering) {
+        let taken = |_: &WireBatch| Answered {
+            outcome: Outcome::Accepted,
+            partitions: None,
+            signature: None,
+            failure: None,
+        };
+        let delivery = Delivery { failure: None, answers: batches.iter().map(taken).collect(), limits: None };
+        origin.handle(tab, Input::Delivered(forwarder, ticket, delivery));
+    }
+}
+
+fn partitions(batches: &[WireBatch]) -> Vec<i32> {
+    batches.iter().map(|batch| batch.partition).collect()
+}
+
+#[test]
+fn partitions_of_a_forwarded_topic_are_spread_over_tabs() {
+    let mut origin = forwarding(2);
+    (0..4).for_each(|partition| _ = origin.send(0, "clicks", partition, "click"));
+    origin.pass(1_000);
+    let (one, other) = (delivering(&mut origin, 0), delivering(&mut origin, 1));
+    assert_eq!((one.len(), other.len()), (2, 2));
+    let mut all = [partitions(&one), partitions(&other)].concat();
+    all.sort_unstable();
+    assert_eq!(all, [0, 1, 2, 3]);
+}
+
+#[test]
+fn a_forwarder_that_dies_in_the_middle_of_a_batch_is_followed_by_one_that_sends_the_same_bytes() {
+    let mut origin = forwarding(2);
+    (0..4).for_each(|partition| _ = origin.send(0, "clicks", partition, "click"));
+    origin.pass(1_000);
+    let died = delivering(&mut origin, 1);
+    take(&mut origin, 0);
+    origin.crash(1);
+    origin.pass(20_000);
+    let again = delivering(&mut origin, 0);
+    let name = |batch: &WireBatch| (batch.partition, batch.producer_id, batch.epoch, batch.base_sequence);
+    assert_eq!(again.iter().map(name).collect::<Vec<_>>(), died.iter().map(name).collect::<Vec<_>>());
+    assert!(again.iter().zip(&died).all(|(again, died)| again.bytes == died.bytes), "the same bytes");
+}
+
+#[test]
+fn a_forwarder_that_has_lost_a_partition_settles_nothing_of_it() {
+    let mut origin = forwarding(1);
+    (0..4).for_each(|partition| _ = origin.send(0, "clicks", partition, "click"));
+    origin.pass(1_000);
+    let sent = delivering(&mut origin, 0);
+    assert_eq!(sent.len(), 4);
+    let other = origin.tab();
+    forward(&mut origin, other);
+    origin.pass(10_000);
+    let moved = delivering(&mut origin, other);
+    assert_eq!(moved.len(), 2, "half of them have another owner, who sends them again");
+    take(&mut origin, 0);
+    origin.pass(1_000);
+    assert_eq!(delivering(&mut origin, other), moved, "only the owner settles");
+    take(&mut origin, other);
+    origin.pass(10_000);
+    assert_eq!((delivering(&mut origin, 0), delivering(&mut origin, other)), (vec![], vec![]));
 }

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, VecDeque};
 
 use headwater::base::{Error, Now, Offset, TopicConfig};
 use headwater::client::consumer::Reset;
+use headwater::client::forwarder::WireBatch;
 use headwater::group::{Assigned, DescribeGroup, GroupRow};
 use headwater::log::batch::{Compression, records};
 use headwater::node::{
-    Acks, Answer, Call, Command, ConsumerId, ConsumerOptions, Event, GroupMessage, Input, LockId, Message,
-    Node, NodeOptions, Output, Rebalance, RebalanceKind,
+    Acks, Answer, Call, Command, ConsumerId, ConsumerOptions, Event, ForwarderId, GroupMessage, Input,
+    LockId, Message, Node, NodeOptions, Output, Rebalance, RebalanceKind,
 };
 
 use super::{FrameWriter, Table};
@@ -46,6 +47,8 @@ pub struct Tab {
     answers: BTreeMap<u64, Result<Answer, Error>>,
     pub events: Vec<Event>,
     pub readers: BTreeMap<ConsumerId, Reader>,
+    /// What its sinks were given and have not answered: forwarder, ticket, batches.
+    pub delivering: Vec<(ForwarderId, u64, Vec<WireBatch>)>,
 }
 
 /// An application that is a member of a group.
@@ -75,6 +78,7 @@ impl Tabs {
             answers: BTreeMap::new(),
             events: Vec::new(),
             readers: BTreeMap::new(),
+            delivering: Vec::new(),
         });
         self.tabs.len() - 1
     }
@@ -147,7 +151,9 @@ impl Tabs {
             Output::Done(call, result) => {
                 self.tabs[tab].answers.insert(call, result);
             }
-            Output::Deliver { .. } => panic!("nothing is forwarded here"),
+            Output::Deliver { forwarder, ticket, batches, .. } => {
+                self.tabs[tab].delivering.push((forwarder, ticket, batches));
+            }
             Output::Assign(spec) => {
                 let answer = self.assignors.get(&spec.assignor).map(|assign| assign(&spec));
                 if let Some(Assigned::Done(result)) = answer {
