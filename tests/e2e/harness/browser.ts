@@ -77,11 +77,15 @@ export class Browser {
     await rm(this.profile, { recursive: true, force: true, maxRetries: 5 })
   }
 
-  private signal(mark: string): void {
+  /** The processes of this browser whose command lines have `mark` in them. */
+  processes(mark = ''): number[] {
     const table = execFileSync('ps', ['-eo', 'pid,args', '-ww'], { encoding: 'utf8' })
     const mine = table.split('\n').filter((line) => line.includes(this.profile) && line.includes(mark))
-    for (const line of mine) {
-      const pid = Number.parseInt(line.trim(), 10)
+    return mine.map((line) => Number.parseInt(line.trim(), 10))
+  }
+
+  private signal(mark: string): void {
+    for (const pid of this.processes(mark)) {
       try {
         process.kill(pid, 'SIGKILL')
       } catch {
