@@ -13,8 +13,8 @@ pub(super) struct Maintenance {
     /// What is left of the round.
     partitions: Vec<(String, TopicRow, TopicPartition)>,
     work: Option<Work>,
-    /// The step that waits for the page to be idle.
-    waiting: Option<(AnyOp, Step)>,
+    /// The step that waits for the page to be idle, and until when it does.
+    waiting: Option<(AnyOp, Step, Instant)>,
     idle: u64,
     sizes: Map<TopicPartition, Sizes>,
 }
@@ -42,6 +42,8 @@ impl Maintenance {
     const INTERVAL_MS: u64 = 300_000;
     /// Nothing is maintained while a page is still loading.
     const FIRST_MS: u64 = 30_000;
+    /// A page that is never idle leaves the round to another.
+    const IDLE_WAIT_MS: u64 = 60_000;
     const LOCK: &'static str = "maintenance";
 
     pub(super) fn new(now: Now, random: &mut Random) -> Self {
@@ -58,14 +60,20 @@ impl Maintenance {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        // A round under way sets the next one when it ends.
-        Some(self.next_at).filter(|_| self.lock.is_none())
+        match &self.waiting {
+            Some((_, _, until)) => Some(*until),
+            // A round under way sets the next one when it ends.
+            None => Some(self.next_at).filter(|_| self.lock.is_none()),
+        }
     }
 }
 
 impl Node {
     /// Asks for the round, where it is time.
     pub(super) fn maintain(&mut self) {
+        if self.maintenance.waiting.as_ref().is_some_and(|(_, _, until)| *until <= self.now.instant) {
+            self.end_maintenance();
+        }
         if self.maintenance.lock.is_some() || self.maintenance.next_at > self.now.instant {
             return;
         }
@@ -85,7 +93,8 @@ impl Node {
     /// Runs a step once the page is idle.
     fn when_idle(&mut self, op: AnyOp, step: Step) {
         self.maintenance.idle += 1;
-        self.maintenance.waiting = Some((op, step));
+        let until = self.now.instant + Maintenance::IDLE_WAIT_MS;
+        self.maintenance.waiting = Some((op, step, until));
         self.outputs.push_back(Output::Idle(self.maintenance.idle));
     }
 
@@ -94,7 +103,7 @@ impl Node {
         if id != self.maintenance.idle {
             return;
         }
-        if let Some((op, step)) = self.maintenance.waiting.take() {
+        if let Some((op, step, _)) = self.maintenance.waiting.take() {
             self.store(op, Pending::Maintenance(id, step));
         }
     }

@@ -104,11 +104,16 @@ fn nothing_is_done_while_the_page_is_used() {
     configured(&mut origin, "events", &[("retention.ms", "60000")]);
     origin.pass(HOUR);
     assert_eq!(trimmed(&origin), 0);
+    // The page is idle for a moment now and then.
     let mut slices = 0;
-    while origin.rest() > 0 {
-        slices += 1;
-        origin.pass(100);
+    for _ in 0..1_000 {
+        slices += origin.rest();
+        origin.pass(1_000);
         origin.send(one, "others", "the page goes on").unwrap();
+        let done = |event: &Event| matches!(event, Event::Trimmed { start: 600, .. });
+        if origin.events.iter().any(done) {
+            break;
+        }
     }
     assert!(slices > 3, "{slices} steps, each after the page was idle again");
     let partitions = row(&mut origin, "events").topic_partitions().collect();
@@ -128,6 +133,17 @@ fn one_node_does_it_for_all() {
 }
 
 #[test]
+fn a_page_that_is_never_idle_leaves_it_to_another() {
+    let mut origin = Origin::default();
+    let (one, two) = (origin.node(), origin.node());
+    origin.send(one, "events", "a").unwrap();
+    configured(&mut origin, "events", &[("retention.ms", "1000")]);
+    origin.never_idle = Some(one);
+    origin.pass(HOUR);
+    assert_eq!(trimmed(&origin), 1, "{two} has done it");
+}
+
+#[test]
 fn a_page_that_is_frozen_leaves_it_to_another() {
     let mut origin = Origin::default();
     origin.busy = true;
@@ -138,8 +154,8 @@ fn a_page_that_is_frozen_leaves_it_to_another() {
     assert_eq!(origin.rest(), 1, "one holds the round, the other waits for it");
     origin.handle(one, Input::Page(PageEvent::Suspended));
     origin.handle(two, Input::Page(PageEvent::Visible));
-    for _ in 0..20 {
-        origin.pass(60_000);
+    for _ in 0..60 {
+        origin.pass(20_000);
         origin.rest();
     }
     assert_eq!(trimmed(&origin), 1);

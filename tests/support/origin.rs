@@ -30,6 +30,8 @@ pub struct Origin {
     pub messages_lost: bool,
     /// The pages are being used: nothing is idle before [`Origin::rest`].
     pub busy: bool,
+    /// This node's page is never idle.
+    pub never_idle: Option<usize>,
     waiting: Vec<(usize, u64)>,
     calls: u64,
 }
@@ -64,6 +66,7 @@ impl Origin {
                 }
             }
             Output::Release(lock) => self.release((node, lock)),
+            Output::Idle(_) if self.never_idle == Some(node) => {}
             Output::Idle(id) if self.busy => self.waiting.push((node, id)),
             Output::Idle(id) => self.handle(node, Input::Idle(id)),
             Output::Done(call, result) => {
