@@ -81,12 +81,26 @@ async fn a_storage_that_says_it_is_full_and_is_not_is_opened_again() {
     let storage = events.open(&backend.0).await.unwrap();
     assert_eq!(code(&attempt(&storage, 1).await), None);
     faults::estimate(10.0, 100.0);
-    faults::refuse_commit(1, "QuotaExceededError");
+    // The attempt, and what would take no room.
+    faults::refuse_commit(2, "QuotaExceededError");
     assert_eq!(code(&attempt(&storage, 2).await), None, "run again on a new connection");
     assert_eq!(events.take(), [StorageEvent::Reopened]);
-    faults::refuse_commit(2, "QuotaExceededError");
+    faults::refuse_commit(4, "QuotaExceededError");
     assert_eq!(code(&attempt(&storage, 3).await), Some(Code::StorageFailed), "and not as a full storage");
     assert_eq!(stored(&backend).await, 2);
+    faults::restore();
+}
+
+#[wasm_bindgen_test]
+async fn a_storage_that_commits_what_takes_no_room_is_full_whatever_the_estimate_says() {
+    faults::restore();
+    let (backend, events) = (Database::new(), Events::default());
+    let storage = events.open(&backend.0).await.unwrap();
+    faults::estimate(10.0, 100.0);
+    faults::refuse_commit(1, "QuotaExceededError");
+    assert_eq!(code(&attempt(&storage, 1).await), Some(Code::StorageQuotaExceeded));
+    assert_eq!(events.take(), []);
+    assert_eq!(stored(&backend).await, 0);
     faults::restore();
 }
 
@@ -97,7 +111,7 @@ async fn a_storage_that_stays_falsely_full_degrades() {
     let (backend, events) = (Database::new(), Events::default());
     let storage = events.open(&backend.0).await.unwrap();
     faults::estimate(10.0, 100.0);
-    faults::refuse_commit(6, "QuotaExceededError");
+    faults::refuse_commit(12, "QuotaExceededError");
     for at in 1..=3 {
         assert_eq!(code(&attempt(&storage, at).await), Some(Code::StorageFailed));
     }

@@ -4,12 +4,12 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::platform::web::dom::{global, property};
 
-/// True unless the browser's own estimate contradicts a storage that says it is full. Most of those that say so are
+/// True where the browser's own estimate agrees with a storage that says it is full. Most of those that say so are
 /// damaged: of 234,000 such events in the field, none came from an origin that had used 95 % of its quota.
 pub(super) async fn is_used_up() -> bool {
-    let Some(estimate) = estimate().await else { return true };
+    let Some(estimate) = estimate().await else { return false };
     let number = |name| property(&estimate, name).and_then(|value| value.as_f64());
-    let (Some(usage), Some(quota)) = (number("usage"), number("quota")) else { return true };
+    let (Some(usage), Some(quota)) = (number("usage"), number("quota")) else { return false };
     usage >= quota * 0.9
 }
 

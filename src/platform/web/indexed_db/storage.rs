@@ -1,10 +1,11 @@
 use std::rc::Rc;
 
+use super::connection::Connection;
 use super::connections::Connections;
 use super::failure::Failure;
 use super::{quota, transaction};
 use crate::base::{Code, Error};
-use crate::log::Plan;
+use crate::log::{Durability, Plan, Rows, Store, Write};
 use crate::platform::ports::{Apply, Storage, StorageEvent};
 use crate::platform::web::dom::Exception;
 
@@ -46,7 +47,7 @@ impl Storage for IndexedDb {
             };
             let (code, cause) = match failure {
                 Failure::Refused(error) => return Err(error),
-                Failure::Full(cause) if quota::is_used_up().await => {
+                Failure::Full(cause) if quota::is_used_up().await || commits(&connection).await => {
                     return Err(failed(Code::StorageQuotaExceeded, &cause));
                 }
                 // Damage that calls itself a full disk: a new connection may be better.
@@ -62,6 +63,14 @@ impl Storage for IndexedDb {
             }
         }
     }
+}
+
+/// True where the storage commits what takes no room. Chromium reports a quota that is always far away, lest it tells
+/// how large the disk is: there the estimate alone would take a storage that is full for a damaged one.
+async fn commits(connection: &Connection) -> bool {
+    let nothing = |_: &Rows| Ok(vec![Write::Delete(Store::Meta, b"probe".to_vec())]);
+    let plan = Plan::write(Vec::new(), vec![Store::Meta], Durability::Relaxed);
+    transaction::run(connection, &plan, &nothing).await.is_ok()
 }
 
 impl Drop for IndexedDb {
