@@ -142,6 +142,11 @@ impl Node {
 
     /// Something happened.
     pub fn handle(&mut self, now: Now, input: Input) {
+        if let Input::Message(Message::Group(bytes)) = &input
+            && !(self.complete && self.late_concerned(bytes))
+        {
+            return;
+        }
         if self.complete {
             self.late_wake(now);
         }

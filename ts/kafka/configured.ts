@@ -42,7 +42,10 @@ export interface ConsumerConfig extends RebalanceListener {
   retry?: RetryOptions
   /** A member that is silent for so long, and does not answer when it is asked, is put out. Default 30000. */
   sessionTimeout?: number
-  /** How often a member tells that it is there; must be lower than `sessionTimeout`. Default 3000. */
+  /**
+   * How often a member tells that it is there, in milliseconds; must be lower than `sessionTimeout`. Default: a third of
+   * it. A tab that is closed or dies is noticed at once all the same: its locks tell.
+   */
   heartbeatInterval?: number
   /** How long a handler may go on when its partition is to go to another member. Default 60000. */
   rebalanceTimeout?: number
@@ -93,7 +96,8 @@ export function runnerOptions({
   emit: EmitConsumerEvent
 }): Omit<RunnerOptions, 'manual' | 'crashed'> {
   const { onPartitionsAssigned, onPartitionsRevoked, onPartitionsLost, interceptors = [] } = config
-  const { groupId, heartbeatInterval = 3_000, rebalanceTimeout = 60_000 } = config
+  const { groupId, rebalanceTimeout = 60_000 } = config
+  const { heartbeatInterval } = liveness(config)
   const listener = Object.entries({ onPartitionsAssigned, onPartitionsRevoked, onPartitionsLost, ...run })
   const assigners = new Assigners(config.partitionAssigners ?? ['uniform'], groupId, log)
   return {
@@ -122,13 +126,17 @@ export function runnerOptions({
   }
 }
 
+/** How a member is known to be alive, in milliseconds. */
+export function liveness({ sessionTimeout = 30_000, heartbeatInterval }: ConsumerConfig): {
+  sessionTimeout: number
+  heartbeatInterval: number
+} {
+  return { sessionTimeout, heartbeatInterval: heartbeatInterval ?? Math.floor(sessionTimeout / 3) }
+}
+
 function memberOptions(config: ConsumerConfig, clientId: string, assignors: string[]): ConsumerOptions {
-  const {
-    groupInstanceId,
-    heartbeatInterval = 3_000,
-    sessionTimeout = 30_000,
-    rebalanceTimeout = 60_000,
-  } = config
+  const { groupInstanceId, rebalanceTimeout = 60_000 } = config
+  const { heartbeatInterval, sessionTimeout } = liveness(config)
   const address: Location | undefined = globalThis.location
   return {
     clientId,

@@ -1,7 +1,7 @@
 import type { CallOptions } from './admin.ts'
 import { keyOf } from './assignment.ts'
 import { Client } from './client.ts'
-import { type ConsumerConfig, runnerOptions } from './configured.ts'
+import { type ConsumerConfig, liveness, runnerOptions } from './configured.ts'
 import {
   CONSUMER_EVENTS,
   type ConsumerEventPayloads,
@@ -61,7 +61,8 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
     config: ConsumerConfig,
   ) {
     super('Consumer', shared.logger, CONSUMER_EVENTS)
-    const { groupId, heartbeatInterval = 3_000, sessionTimeout = 30_000 } = config
+    const { groupId } = config
+    const { heartbeatInterval, sessionTimeout } = liveness(config)
     if (typeof groupId !== 'string' || groupId === '') {
       throw new KafkaJSNonRetriableError('Consumer groupId must be a non-empty string.')
     }
