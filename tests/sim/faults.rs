@@ -1,11 +1,12 @@
 //! What befalls pages, machines, copies of the profile and the broker.
 
 use headwater::base::TopicPartition;
-use headwater::log::Durability;
 use headwater::log::ops::Trim;
+use headwater::log::{Durability, Store, partition_key};
 use headwater::node::PageEvent;
 
 use super::app::FORWARDED;
+use super::broker::Place;
 use super::consume::Reader;
 use super::disk::Disk;
 use super::page::{Life, PageId, Told};
@@ -303,6 +304,11 @@ impl World {
         }
         self.origins[0].database.disk.flush();
         let (disk, whole) = (self.origins[0].database.disk.clone(), self.origins[0].database.whole);
+        // Where a partition has no identity yet each copy begins one by itself, and only `hw-id` tells its doubles apart.
+        let nameless = |place: &Place| disk.get(Store::Deliveries, &partition_key(place.tp)).is_none();
+        let places = self.broker.places.iter().filter(|(_, place)| place.profile == 0 && nameless(place));
+        let doubled: Vec<String> = places.map(|(name, _)| name.clone()).collect();
+        self.broker.excused.extend(doubled);
         self.origins.push(Origin { used: false, ..Origin::new(disk, whole) });
         self.look_again(1);
         let copied = self
