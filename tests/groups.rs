@@ -426,3 +426,66 @@ fn an_idle_group_sends_no_more_than_its_heartbeats() {
     let messages = world.sent - before;
     assert!(messages <= 9 * 20 * 2, "{messages} messages a minute for nine members beside the coordinator");
 }
+
+#[test]
+fn a_member_whose_lock_is_stolen_begins_again_once() {
+    let mut world = group(2, 2);
+    let epoch = world.group().state.epoch;
+    world.steal("member/g/");
+    world.pass(10_000);
+    assert_eq!(shares(&mut world, &[0, 1]), [1, 1]);
+    assert!(world.group().state.epoch <= epoch + 4, "it does not go on for ever");
+}
+
+#[test]
+fn a_tab_that_is_refused_its_locks_is_a_member_all_the_same() {
+    let mut world = group(1, 2);
+    world.tab();
+    world.refuses_locks = Some(1);
+    world.join(1, "t");
+    world.pass(10_000);
+    assert_eq!(shares(&mut world, &[0, 1]), [1, 1]);
+    let epoch = world.group().state.epoch;
+    world.pass(60_000);
+    assert_eq!(world.group().state.epoch, epoch);
+    world.crash(1);
+    world.pass(40_000);
+    assert_eq!(world.owned(0).len(), 2, "its silence tells");
+}
+
+#[test]
+fn what_a_closing_page_could_not_store_others_store_for_it() {
+    for closing in [0, 1] {
+        let mut world = group(2, 2);
+        let partition = world.owned(closing)[0];
+        world.send(closing, "t", partition, "a");
+        assert_eq!(world.read(closing), ["a"]);
+        world.stores_nothing = Some(closing);
+        world.commit(closing, "t", partition, 1);
+        world.handle(closing, Input::Page(PageEvent::Closing));
+        world.crash(closing);
+        let other = 1 - closing;
+        world.pass(1_000);
+        assert_eq!(world.owned(other).len(), 2);
+        assert!(world.read(other).is_empty(), "it was handled");
+    }
+}
+
+#[test]
+fn a_commit_that_another_stores_late_takes_nothing_back() {
+    let mut world = group(2, 2);
+    let partition = world.owned(1)[0];
+    world.stores_nothing = Some(1);
+    world.commit(1, "t", partition, 1);
+    world.keeps_commits = true;
+    world.handle(1, Input::Page(PageEvent::Hidden));
+    world.stores_nothing = None;
+    world.pass(1);
+    let commit = world.commit(1, "t", partition, 2);
+    world.answer(1, commit).unwrap();
+    world.keeps_commits = false;
+    world.run();
+    let committed = world.ask(0, Call::CommittedOffsets { group: "g".into(), topic: "t".into() });
+    let Ok(Answer::CommittedOffsets(offsets)) = committed else { panic!() };
+    assert_eq!(offsets[partition as usize].as_ref().map(|(offset, _)| *offset), Some(2));
+}

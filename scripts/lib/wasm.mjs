@@ -36,7 +36,7 @@ const SMALL = [
 // tells of, and by what no producer calls of the exports; closures of these modules are called from there alone.
 export const LATE = {
   gates:
-    /::late_\w+|^consumer_|^node_(?!close|complete|flush|hidden|incomplete|online|open|partitions|resume|send|storage|suspend|visible)/,
+    /::late_\w+|^consumer_|^node_(?!close|closing|complete|flush|hidden|incomplete|online|open|partitions|resume|send|storage|suspend|visible)/,
   closures:
     /^<?headwater::(client::(compaction|consumer|forwarder|relief|retention|transaction)|group|node::(admin|consumers|damage|forwarders|groups|late|maintenance|relief|transactions)|platform::(adopt|compressing::late)|wasm::(assign|consumer|groups|recoding|records|sink|transaction))/,
 }

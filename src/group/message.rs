@@ -55,6 +55,8 @@ pub struct Client {
     pub visible: bool,
     /// While it is hidden, others that subscribe to the same topics shall work instead.
     pub prefer_visible: bool,
+    /// It holds no lock that tells whether it lives: there are none where it is.
+    pub unlocked: bool,
     /// The node that hosts the member.
     pub node: u64,
     /// What its custom assignor wants others of its kind to know.
@@ -77,7 +79,8 @@ impl Client {
     pub(super) fn write(&self, writer: &mut Writer) {
         wire::write_text(writer, &self.id);
         wire::write_text(writer, &self.url);
-        writer.u8(u8::from(self.visible) | u8::from(self.prefer_visible) << 1);
+        let flags = [self.visible, self.prefer_visible, self.unlocked];
+        writer.u8(flags.iter().rev().fold(0, |bits, flag| bits << 1 | u8::from(*flag)));
         writer.i64(self.node.cast_signed());
         writer.nullable(Some(&self.metadata));
     }
@@ -87,7 +90,8 @@ impl Client {
         let flags = reader.u8()?;
         let node = reader.i64()?.cast_unsigned();
         let metadata = reader.nullable()?.unwrap_or_default().to_vec();
-        Ok(Self { id, url, visible: flags & 1 != 0, prefer_visible: flags & 2 != 0, node, metadata })
+        let [visible, prefer_visible, unlocked] = [1, 2, 4].map(|flag| flags & flag != 0);
+        Ok(Self { id, url, visible, prefer_visible, unlocked, node, metadata })
     }
 }
 

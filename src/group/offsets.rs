@@ -1,4 +1,5 @@
 use super::row::{Committer, GroupRow};
+use super::wire;
 use crate::base::{Code, Error, Offset, Reader, Timestamp, TopicId, TopicPartition, Writer};
 use crate::log::{Applied, Durability, Key, Op, Plan, Rows, Scan, Store, Write, partition_key, prefix_range};
 
@@ -93,7 +94,7 @@ pub struct OffsetCommit {
 }
 
 /// Stores where a group goes on. A member may commit what it owns; without a member, the group must have none.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitOffsets {
     /// The group.
     pub group: String,
@@ -143,6 +144,71 @@ impl Op for CommitOffsets {
         let partitions = self.offsets.iter().map(|commit| commit.tp);
         GroupRow::check_commit(rows.value(0), &self.group, self.member.as_ref(), partitions)?;
         Ok(Applied { writes: self.writes(rows)?, reply: () })
+    }
+}
+
+/// The same for a member whose page may be gone before its own transaction ends. What the group has stored since then
+/// stays, since that page may be there still.
+#[derive(Clone, Debug)]
+pub struct CommitForAnother(pub CommitOffsets);
+
+impl Op for CommitForAnother {
+    type Reply = ();
+
+    fn plan(&self) -> Plan {
+        let mut plan = self.0.plan();
+        let stored = |commit: &OffsetCommit| Scan::Get(Store::Offsets, offset_key(&self.0.group, commit.tp));
+        plan.scans.extend(self.0.offsets.iter().map(stored));
+        plan
+    }
+
+    fn apply(&self, rows: &Rows) -> Result<Applied<()>, Error> {
+        let count = self.0.offsets.len();
+        let mut applied = self.0.apply(rows)?;
+        let mut older = Vec::new();
+        for (index, commit) in self.0.offsets.iter().enumerate() {
+            let stored = rows.value(1 + count + index).map(CommittedOffset::decode).transpose()?;
+            if stored.is_some_and(|stored| stored.at >= commit.committed.at) {
+                older.push(offset_key(&self.0.group, commit.tp));
+            }
+        }
+        applied
+            .writes
+            .retain(|write| !matches!(write, Write::Put(Store::Offsets, key, _) if older.contains(key)));
+        Ok(applied)
+    }
+}
+
+impl CommitOffsets {
+    /// Appends the commit's bytes.
+    pub fn write(&self, writer: &mut Writer) {
+        let (member, epoch) = self.member.clone().unwrap_or_default();
+        wire::write_text(writer, &self.group);
+        wire::write_text(writer, &member);
+        writer.varint(epoch);
+        writer.varint(self.offsets.len() as i32);
+        for commit in &self.offsets {
+            writer.bytes(&partition_key(commit.tp));
+            writer.nullable(Some(&commit.committed.encode()));
+        }
+    }
+
+    /// Reads what [`CommitOffsets::write`] wrote: the commit of a member.
+    ///
+    /// # Errors
+    /// [`Code::CorruptMessage`] or [`Code::StorageCorrupt`] where the bytes are none.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Error> {
+        let group = wire::read_text(reader)?;
+        let member = Some((wire::read_text(reader)?, reader.varint()?));
+        let mut offsets = Vec::new();
+        for _ in 0..reader.varint()? {
+            let mut id = [0; 16];
+            id.copy_from_slice(reader.bytes(16)?);
+            let tp = TopicPartition { topic: TopicId(id), partition: reader.i32()? };
+            let committed = CommittedOffset::decode(reader.nullable()?.unwrap_or_default())?;
+            offsets.push(OffsetCommit { tp, committed });
+        }
+        Ok(Self { group, member, offsets })
     }
 }
 

@@ -52,6 +52,8 @@ pub enum PageEvent {
     Suspended,
     /// It was frozen or cached, and runs again.
     Resumed,
+    /// It is closed, most likely for good.
+    Closing,
     /// The network is back.
     Online,
 }

@@ -178,7 +178,7 @@ impl Node {
                 PageEvent::Visible => running.forwarder.visible(),
                 PageEvent::Online => running.forwarder.online(now),
                 PageEvent::Suspended => running.forwarder.revoke_all(),
-                PageEvent::Resumed => {}
+                PageEvent::Resumed | PageEvent::Closing => {}
             }
         }
     }

@@ -147,7 +147,12 @@ impl Node {
         match event {
             PageEvent::Suspended => self.suspend_groups(),
             PageEvent::Resumed => self.resume_groups(),
-            PageEvent::Visible | PageEvent::Hidden => self.seen(event == PageEvent::Visible),
+            PageEvent::Visible => self.seen(true),
+            PageEvent::Hidden => {
+                self.entrust_commits();
+                self.seen(false);
+            }
+            PageEvent::Closing => self.entrust_commits(),
             PageEvent::Online => {}
         }
     }

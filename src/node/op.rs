@@ -6,7 +6,8 @@ use crate::client::forwarder::{ListDelivered, OwnedOp};
 use crate::client::relief::FindConsumed;
 use crate::client::transaction::CommitTransaction;
 use crate::group::{
-    ClaimGroup, CommitOffsets, DeleteGroup, DescribeGroup, FetchOffsets, ListGroups, SetOffsets, WriteGroup,
+    ClaimGroup, CommitForAnother, CommitOffsets, DeleteGroup, DescribeGroup, FetchOffsets, ListGroups,
+    SetOffsets, WriteGroup,
 };
 use crate::log::ops::{
     AlterConfigs, Append, BeginMaintenance, ClaimSink, CreatePartitions, CreateTopic, DeleteTopic,
@@ -108,6 +109,7 @@ any_op! {
         CommitOffsets(CommitOffsets),
         FetchOffsets(FetchOffsets),
         SetOffsets(SetOffsets),
+        CommitForAnother(CommitForAnother),
         ClaimGroup(ClaimGroup),
         WriteGroup(WriteGroup),
         DeleteGroup(DeleteGroup),

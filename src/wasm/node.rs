@@ -288,6 +288,11 @@ impl Node {
         self.driver.page(PageEvent::Suspended);
     }
 
+    /// The page is closed, most likely for good.
+    pub fn closing(&self) {
+        self.driver.page(PageEvent::Closing);
+    }
+
     /// The network is back.
     pub fn online(&self) {
         self.driver.page(PageEvent::Online);

@@ -32,6 +32,13 @@ pub struct Tabs {
     pub no_locks: bool,
     /// The channel loses everything.
     pub silent: bool,
+    /// Transactions of this tab end never.
+    pub stores_nothing: Option<usize>,
+    /// This tab is refused every lock.
+    pub refuses_locks: Option<usize>,
+    /// Commits that tabs entrust to others are on their way for long.
+    pub keeps_commits: bool,
+    kept: Vec<(usize, Message)>,
     /// How many messages were sent.
     pub sent: u64,
     calls: u64,
@@ -90,6 +97,11 @@ impl Tabs {
 
     /// Lets everything happen that can happen now.
     pub fn run(&mut self) {
+        if !self.keeps_commits {
+            for (tab, message) in std::mem::take(&mut self.kept) {
+                self.broadcast(tab, &message);
+            }
+        }
         loop {
             while let Some((tab, input)) = self.queue.pop_front() {
                 self.tell(tab, input);
@@ -113,6 +125,10 @@ impl Tabs {
 
     fn carry_out(&mut self, tab: usize, output: Output) {
         match output {
+            Output::Store(..) if self.stores_nothing == Some(tab) => {}
+            Output::Acquire(lock, _) if self.refuses_locks == Some(tab) => {
+                self.queue.push_back((tab, Input::LockLost(lock)));
+            }
             Output::Store(ticket, op) => {
                 let result = self.table.run(&op);
                 self.queue.push_back((tab, Input::Stored(ticket, result)));
@@ -128,9 +144,12 @@ impl Tabs {
                 {
                     return;
                 }
-                for other in (0..self.tabs.len()).filter(|other| *other != tab) {
-                    self.queue.push_back((other, Input::Message(message.clone())));
+                let entrusted =
+                    |bytes: &Vec<u8>| matches!(GroupMessage::decode(bytes), Some(GroupMessage::Commit(..)));
+                if self.keeps_commits && matches!(&message, Message::Group(bytes) if entrusted(bytes)) {
+                    return self.kept.push((tab, message));
                 }
+                self.broadcast(tab, &message);
             }
             Output::Acquire(lock, name) => {
                 let queue = self.locks.entry(name).or_default();
@@ -166,6 +185,24 @@ impl Tabs {
         }
     }
 
+    fn broadcast(&mut self, tab: usize, message: &Message) {
+        for other in (0..self.tabs.len()).filter(|other| *other != tab) {
+            self.queue.push_back((other, Input::Message(message.clone())));
+        }
+    }
+
+    /// Somebody steals the lock whose name begins so.
+    pub fn steal(&mut self, prefix: &str) {
+        let queue = self.locks.iter_mut().find(|(name, queue)| name.starts_with(prefix) && !queue.is_empty());
+        let (holder, lost) = queue.and_then(|(_, queue)| queue.pop_front()).expect("it is held");
+        self.queue.push_back((holder, Input::LockLost(lost)));
+        let next = self.locks.iter().find(|(name, _)| name.starts_with(prefix));
+        if let Some((tab, lock)) = next.and_then(|(_, queue)| queue.front().copied()) {
+            self.queue.push_back((tab, Input::Granted(lock)));
+        }
+        self.run();
+    }
+
     fn release(&mut self, gone: impl Fn((usize, LockId)) -> bool) {
         for queue in self.locks.values_mut() {
             let holder = queue.front().copied();
@@ -183,7 +220,7 @@ impl Tabs {
         for tab in 0..self.tabs.len() {
             let ids: Vec<ConsumerId> = self.tabs[tab].readers.keys().copied().collect();
             if !self.tabs[tab].frozen {
-                busy |= ids.into_iter().fold(false, |busy, id| self.application(tab, id) || busy);
+                ids.into_iter().for_each(|id| busy |= self.application(tab, id));
             }
         }
         busy

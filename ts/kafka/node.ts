@@ -253,7 +253,6 @@ export class NodeHandle implements Host {
   private pageChanged(change: PageChange): void {
     // First those who have something to store.
     this.event({ type: `page.${change}` })
-    if (change === 'closing') return
     this.tell((open) => open[change]())
     for (const node of this.fallback.others(this.running)) node.tell((open) => open[change]())
     if (change === 'visible' || change === 'resume') void this.fallback.probe()

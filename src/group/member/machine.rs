@@ -50,6 +50,8 @@ pub enum MemberEvent {
     Tick,
     /// The page is seen, or is not any more.
     Visible(bool),
+    /// It will hold no lock: there are none where it is.
+    Unlocked,
     /// The page is about to be frozen.
     Suspend,
     /// The page is back.
@@ -229,6 +231,7 @@ impl Member {
                     self.hurry(now);
                 }
             }
+            MemberEvent::Unlocked => self.options.client.unlocked = true,
             MemberEvent::Suspend if self.is_member() => {
                 self.say_goodbye(now);
                 self.lose(now, Membership::Suspended);

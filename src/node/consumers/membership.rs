@@ -51,6 +51,7 @@ impl Node {
     /// Enters the group, once the topics are known.
     fn take_seat(&mut self, id: ConsumerId) {
         let (node, visible, seed) = (self.groups.node, self.groups.visible, self.random.next_u64());
+        let unlocked = !self.groups.locks();
         let Some(member) = self.consumers.get(id).filter(|member| member.phase == Phase::Joining) else {
             return;
         };
@@ -68,6 +69,7 @@ impl Node {
             url: options.url,
             visible,
             prefer_visible: options.prefer_visible,
+            unlocked,
             node,
             metadata: options.metadata,
         };

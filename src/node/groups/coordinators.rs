@@ -1,15 +1,16 @@
 use std::rc::Rc;
 
 use super::super::want::Want;
-use super::super::{AnyReply, LockId, Node, Output, Pending};
+use super::super::{AnyOp, AnyReply, LockId, Node, Output, Pending};
 use super::liveness::Earlier;
 use super::message::{GroupMessage, Signal, Term};
-use super::office::{Office, Waiting, present};
+use super::office::{Office, Waiting, locked};
 use super::{Purpose, Step, due, member_lock};
 use crate::base::{Code, Error, Instant, Map, TopicId};
 use crate::client::backoff::Backoff;
 use crate::group::{
-    ClaimGroup, Coordinator, GroupConfig, HeartbeatRequest, Metadata, Outcome, Partitions, Timer, WriteGroup,
+    ClaimGroup, CommitForAnother, CommitOffsets, Coordinator, GroupConfig, HeartbeatRequest, Metadata,
+    Outcome, Partitions, Timer, WriteGroup,
 };
 use crate::log::TopicRow;
 
@@ -218,14 +219,14 @@ impl Node {
         let Some(state) = office.machine.as_ref().map(|machine| Rc::clone(machine.state())) else { return };
         let mut gone = Vec::new();
         office.watches.retain(|member, lock| {
-            let stays = state.members.get(member).is_some_and(present);
+            let stays = state.members.get(member).is_some_and(locked);
             if !stays {
                 gone.push(*lock);
             }
             stays
         });
         let unwatched = |member: &&String| !office.watches.contains_key(*member);
-        let members = state.members.iter().filter(|(_, member)| present(member)).map(|(member, _)| member);
+        let members = state.members.iter().filter(|(_, member)| locked(member)).map(|(member, _)| member);
         let mut new: Vec<String> = members.filter(unwatched).cloned().collect();
         new.retain(|member| self.groups.hosts(name, member).is_none());
         gone.into_iter().for_each(|lock| self.release(Some(lock)));
@@ -315,6 +316,26 @@ impl Node {
         }
     }
 
+    /// The page may be gone before its commits are stored: others are asked to store them.
+    pub(in crate::node) fn entrust_commits(&mut self) {
+        let commit = |op: &AnyOp| match op {
+            AnyOp::CommitOffsets(commit) if commit.member.is_some() => Some(commit.clone()),
+            _ => None,
+        };
+        let commits: Vec<CommitOffsets> = self.pending.values().filter_map(|(_, op)| commit(op)).collect();
+        for commit in commits {
+            self.say_to(false, GroupMessage::Commit(self.groups.node, commit));
+        }
+    }
+
+    /// A node that may be gone asks to have a commit stored. The coordinator does; where it is that very node, all do.
+    pub(super) fn commit_for(&mut self, node: u64, commit: CommitOffsets) {
+        let coordinator = self.groups.coordinator(&commit.group);
+        if coordinator == Some(self.groups.node) || coordinator == Some(node) {
+            self.store(CommitForAnother(commit).into(), Pending::Group(Step::Commit));
+        }
+    }
+
     /// The page was hidden or shown.
     pub(super) fn office_hidden(&mut self, hidden: bool) {
         let at = self.now.instant + HAND_OVER_MS;
@@ -352,8 +373,7 @@ impl Node {
         if group.office.is_some() {
             return self.deposed(name);
         }
-        // The browser has locks, and refuses them here: silence has to tell who is alive.
-        self.groups.locks = false;
+        self.without_locks();
         self.coordinator_changed(name);
     }
 

@@ -29,6 +29,8 @@ pub(in crate::node) struct Seat {
     pub(super) custom: Vec<String>,
     /// What tells others that the member of this id lives.
     lock: Option<(LockId, String)>,
+    /// The lock is held.
+    locked: bool,
     /// The heartbeat that waits for the lock.
     joining: Option<HeartbeatRequest>,
     leaving: Option<Leaving>,
@@ -58,7 +60,8 @@ impl Node {
         let id = self.lock_id();
         self.enter_group(group);
         let group = group.to_string();
-        let seat = Seat { group, owner, machine, custom, lock: None, joining: None, leaving: None };
+        let seat =
+            Seat { group, owner, machine, custom, lock: None, locked: false, joining: None, leaving: None };
         self.groups.seats.insert(id, seat);
         self.tell_machine(id, MemberEvent::Join);
         id
@@ -98,7 +101,11 @@ impl Node {
     }
 
     pub(super) fn drain_seats(&mut self) -> bool {
-        self.groups.seat_ids().into_iter().fold(false, |busy, id| self.drain_seat(id) || busy)
+        let mut busy = false;
+        for id in self.groups.seat_ids() {
+            busy |= self.drain_seat(id);
+        }
+        busy
     }
 
     fn drain_seat(&mut self, id: SeatId) -> bool {
@@ -145,7 +152,7 @@ impl Node {
     fn lock_member(&mut self, id: SeatId, request: HeartbeatRequest) {
         let member = request.member.clone();
         let Some(seat) = self.groups.seats.get_mut(&id) else { return };
-        seat.joining = Some(request);
+        (seat.joining, seat.locked) = (Some(request), false);
         let (name, before) = (member_lock(&seat.group, &member), seat.lock.take());
         self.release(before.map(|(lock, _)| lock));
         let lock = self.acquire(name, Purpose::Member(id));
@@ -156,7 +163,9 @@ impl Node {
 
     /// The member's lock is held.
     pub(super) fn member_locked(&mut self, id: SeatId) {
-        if let Some(request) = self.groups.seats.get_mut(&id).and_then(|seat| seat.joining.take()) {
+        let Some(seat) = self.groups.seats.get_mut(&id) else { return };
+        seat.locked = true;
+        if let Some(request) = seat.joining.take() {
             self.send_heartbeat(id, request);
         }
     }
@@ -200,13 +209,32 @@ impl Node {
         }
     }
 
-    /// The lock that tells of a member's life is not to be had: its heartbeats tell.
+    /// The lock that tells of a member's life is not to be had. Where it was stolen, the member is thought to be dead:
+    /// it begins again under another name. Where the browser refuses it, its heartbeats tell.
     pub(super) fn member_lock_lost(&mut self, id: SeatId) {
-        if let Some(seat) = self.groups.seats.get_mut(&id) {
-            seat.lock = None;
-            // The browser has locks, and refuses them here.
-            self.groups.locks = false;
-            self.member_locked(id);
+        let Some(seat) = self.groups.seats.get_mut(&id) else { return };
+        seat.lock = None;
+        if seat.locked {
+            seat.locked = false;
+            self.tell_machine(id, MemberEvent::Suspend);
+            self.drain_seat(id);
+            return self.tell_machine(id, MemberEvent::Resume);
+        }
+        let joining = seat.joining.take();
+        self.without_locks();
+        if let Some(mut request) = joining {
+            if let Some(client) = &mut request.client {
+                client.unlocked = true;
+            }
+            self.send_heartbeat(id, request);
+        }
+    }
+
+    /// The browser has locks, and refuses them here: silence has to tell who is alive.
+    pub(super) fn without_locks(&mut self) {
+        self.groups.locks = false;
+        for id in self.groups.seat_ids() {
+            self.tell_machine(id, MemberEvent::Unlocked);
         }
     }
 

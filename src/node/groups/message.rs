@@ -1,5 +1,5 @@
 use crate::base::{Code, Error, Reader, Writer};
-use crate::group::{HeartbeatRequest, HeartbeatResponse};
+use crate::group::{CommitOffsets, HeartbeatRequest, HeartbeatResponse};
 
 /// What nodes tell each other of groups. A message is a hint: it may be lost, and what it says is in storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum GroupMessage {
     Answer(Term, String, i32, Result<HeartbeatResponse, Error>),
     /// Between the coordinator and some members.
     Signal(Signal, Term, Vec<String>),
+    /// The page of this node may be gone before these offsets are stored: another one sees to it.
+    Commit(u64, CommitOffsets),
     /// The coordinator cannot be seen by the user; the node of this name can, and shall take over.
     HandOver(Term, u64),
 }
@@ -50,6 +52,7 @@ impl GroupMessage {
     const PONG: u8 = 6;
     const NEWS: u8 = 7;
     const HAND_OVER: u8 = 8;
+    const COMMIT: u8 = 9;
 
     /// The message's bytes. What a later version says otherwise gets another tag.
     pub fn encode(&self) -> Vec<u8> {
@@ -82,6 +85,10 @@ impl GroupMessage {
                 writer.varint(members.len() as i32);
                 members.iter().for_each(|member| write_text(&mut writer, member));
             }
+            Self::Commit(node, commit) => {
+                writer.i64(node.cast_signed());
+                commit.write(&mut writer);
+            }
             Self::HandOver(term, node) => {
                 term.write(&mut writer);
                 writer.i64(node.cast_signed());
@@ -100,6 +107,7 @@ impl GroupMessage {
             Self::Signal(Signal::Pong, ..) => Self::PONG,
             Self::Signal(Signal::News, ..) => Self::NEWS,
             Self::HandOver(..) => Self::HAND_OVER,
+            Self::Commit(..) => Self::COMMIT,
         }
     }
 
@@ -151,6 +159,7 @@ impl GroupMessage {
                 };
                 Self::Signal(signal, term, members)
             }
+            Self::COMMIT => Self::Commit(reader.i64()?.cast_unsigned(), CommitOffsets::read(&mut reader)?),
             Self::HAND_OVER => Self::HandOver(Term::read(&mut reader)?, reader.i64()?.cast_unsigned()),
             _ => return Ok(None),
         }))

@@ -72,6 +72,8 @@ enum Purpose {
 pub(super) enum Step {
     Claim(String),
     Write(String, i32, u64),
+    /// A commit of another node, which hears of it by itself or not at all.
+    Commit,
 }
 
 impl Groups {
@@ -103,6 +105,11 @@ impl Groups {
     /// The node that coordinates the group, as far as is known.
     pub(super) fn coordinator(&self, group: &str) -> Option<u64> {
         Some(self.groups.get(group)?.term.as_ref()?.node)
+    }
+
+    /// False where nothing but heartbeats tells who is alive.
+    pub(super) fn locks(&self) -> bool {
+        self.locks
     }
 
     fn seat_ids(&self) -> Vec<SeatId> {
@@ -138,6 +145,7 @@ impl Node {
             GroupMessage::Signal(Signal::Pong, term, members) => self.ponged(&term, &members),
             GroupMessage::Signal(signal, term, members) => self.signalled(signal, &term, &members),
             GroupMessage::HandOver(term, node) => self.take_over(&term, node),
+            GroupMessage::Commit(node, commit) => self.commit_for(node, commit),
         }
     }
 
@@ -204,6 +212,7 @@ impl Node {
         match step {
             Step::Claim(group) => self.claimed(&group, result),
             Step::Write(group, epoch, version) => self.written(&group, epoch, version, result),
+            Step::Commit => {}
         }
     }
 

@@ -119,6 +119,11 @@ pub(super) fn present(member: &GroupMember) -> bool {
     member.current.epoch != STATIC_LEAVE_EPOCH
 }
 
+/// True if the member holds a lock as long as it lives.
+pub(super) fn locked(member: &GroupMember) -> bool {
+    present(member) && !member.metadata.client.unlocked
+}
+
 /// True if the member's next heartbeat takes it further. One that has to give up partitions says so by itself.
 fn may_step(state: &GroupState, member: &GroupMember) -> bool {
     let current = &member.current;
