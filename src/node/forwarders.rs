@@ -98,7 +98,7 @@ impl Node {
     /// Forwarders of a topic share its partitions as a consumer group does. Each write of theirs checks that the
     /// partition is the member's, and that the delivery row is the one that it read.
     fn take_forwarder_seat(&mut self, id: ForwarderId) {
-        let (node, visible, seed) = (self.groups.node, self.groups.visible, self.random.next_u64());
+        let (client, seed) = (self.groups.client(), self.random.next_u64());
         let Some(running) = self.forwarders.get(id) else { return };
         let options = MemberOptions {
             group: FORWARDER_GROUP.to_string(),
@@ -109,7 +109,7 @@ impl Node {
             heartbeat_interval_ms: -1,
             rebalance_timeout_ms: REBALANCE_MS,
             max_poll_interval_ms: -1,
-            client: Client { id: "forwarder".to_string(), visible, node, ..Client::default() },
+            client: Client { id: "forwarder".to_string(), ..client },
         };
         let seat = self.sit(Owner::Forwarder(id), FORWARDER_GROUP, Member::new(options, seed), Vec::new());
         if let Some(running) = self.forwarders.get(id) {

@@ -50,8 +50,7 @@ impl Node {
 
     /// Enters the group, once the topics are known.
     fn take_seat(&mut self, id: ConsumerId) {
-        let (node, visible, seed) = (self.groups.node, self.groups.visible, self.random.next_u64());
-        let unlocked = !self.groups.locks();
+        let (place, seed) = (self.groups.client(), self.random.next_u64());
         let Some(member) = self.consumers.get(id).filter(|member| member.phase == Phase::Joining) else {
             return;
         };
@@ -67,11 +66,9 @@ impl Node {
         let client = Client {
             id: options.client_id.clone(),
             url: options.url,
-            visible,
             prefer_visible: options.prefer_visible,
-            unlocked,
-            node,
             metadata: options.metadata,
+            ..place
         };
         let custom =
             options.assignors.iter().filter(|name| !BUILT_IN.contains(&name.as_str())).cloned().collect();

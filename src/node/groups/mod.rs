@@ -23,7 +23,7 @@ use office::Office;
 
 use super::{AnyReply, LockId, Message, Node, NodeOptions, Output};
 use crate::base::{Error, Instant, Map, Now};
-use crate::group::MemberEvent;
+use crate::group::{Client, MemberEvent};
 pub use message::{GroupMessage, Signal, Term};
 
 /// What a node knows of groups.
@@ -107,9 +107,9 @@ impl Groups {
         Some(self.groups.get(group)?.term.as_ref()?.node)
     }
 
-    /// False where nothing but heartbeats tells who is alive.
-    pub(super) fn locks(&self) -> bool {
-        self.locks
+    /// What a member of this node says of the place that it is in.
+    pub(super) fn client(&self) -> Client {
+        Client { visible: self.visible, unlocked: !self.locks, node: self.node, ..Client::default() }
     }
 
     fn seat_ids(&self) -> Vec<SeatId> {
