@@ -1,17 +1,21 @@
 import { createServer, type Server } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const ENTRY = fileURLToPath(new URL('../pages/app.ts', import.meta.url))
 
-/** Serves the test page: the published modules, bundled as an application would. */
+/** Serves the test page: the published modules, bundled as an application would. What pages post goes to `post`. */
 export class PageServer {
   private constructor(
     private readonly server: Server,
     readonly url: string,
   ) {}
 
-  static async start(entry = ENTRY): Promise<PageServer> {
+  static async start(
+    entry = ENTRY,
+    post: (body: string) => Promise<void> = () => Promise.reject(new Error('nobody reads this')),
+  ): Promise<PageServer> {
     const bundle = await build({
       entryPoints: [entry],
       bundle: true,
@@ -21,12 +25,19 @@ export class PageServer {
     })
     const script = bundle.outputFiles[0]?.text ?? ''
     const server = createServer((request, response) => {
-      if (request.url?.startsWith('/app.js')) {
+      if (request.method === 'POST') {
+        text(request)
+          .then(post)
+          .then(
+            () => response.writeHead(204).end(),
+            () => response.writeHead(500).end(),
+          )
+      } else if (request.url?.startsWith('/app.js')) {
         response.writeHead(200, { 'content-type': 'text/javascript' }).end(script)
       } else {
-        const html =
-          '<!doctype html><title>headwater e2e</title><script type="module" src="/app.js"></script>'
-        response.writeHead(200, { 'content-type': 'text/html' }).end(html)
+        const title = '<!doctype html><title>headwater e2e</title>'
+        const script = request.url === '/empty' ? '' : '<script type="module" src="/app.js"></script>'
+        response.writeHead(200, { 'content-type': 'text/html' }).end(title + script)
       }
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
