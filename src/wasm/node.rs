@@ -286,6 +286,7 @@ impl Node {
     /// The page is about to be frozen, cached or closed.
     pub fn suspend(&self) {
         self.driver.page(PageEvent::Suspended);
+        self.driver.platform().bus.suspend();
     }
 
     /// The page is closed, most likely for good.
@@ -300,6 +301,7 @@ impl Node {
 
     /// The page runs again after it was frozen or cached.
     pub fn resume(&self) {
+        self.driver.platform().bus.resume();
         self.driver.page(PageEvent::Resumed);
     }
 }

@@ -239,12 +239,23 @@ export class Session implements Around {
       const error = fromNative(thrown)
       this.log.warn(`Offsets were not committed: ${error.message}`, { groupId: this.options.groupId })
       if (!error.retriable && error.kind !== 'Fenced') this.fail(error)
+      if (error.type === 'UNKNOWN_MEMBER_ID' || error.type === 'FENCED_MEMBER_EPOCH') this.holdBack()
     }
   }
 
   /** Commits these offsets, or what is resolved; one commit at a time, so that none overtakes another. */
   commit(offsets?: OffsetsByTopicPartition): Promise<void> {
     return this.committing.run(() => this.commitNow(offsets ?? this.assignment.uncommitted()))
+  }
+
+  /** The group has put this member out, and will say so: until then nothing is handled that others handle already. */
+  private holdBack(): void {
+    for (const place of this.assignment.places()) {
+      const assigned = this.assignment.get(place)
+      if (assigned === undefined) continue
+      assigned.since = Number.POSITIVE_INFINITY
+      assigned.work?.discard()
+    }
   }
 
   private async commitNow(offsets: OffsetsByTopicPartition): Promise<void> {

@@ -35,7 +35,8 @@ extern "C" {
 
 /// A BroadcastChannel to the other tabs and workers of the origin. It is left when it is dropped.
 pub struct BroadcastBus {
-    channel: Option<BroadcastChannel>,
+    name: String,
+    channel: RefCell<Option<BroadcastChannel>>,
     listener: RefCell<Option<Listener>>,
 }
 
@@ -44,21 +45,20 @@ type Listener = Closure<dyn FnMut(MessageEvent)>;
 impl BroadcastBus {
     /// Joins the channel of the log `name`. Where there are no channels it reaches nobody.
     pub fn open(name: &str) -> Self {
-        let channel = BroadcastChannel::new(&format!("headwater/{name}")).ok();
-        if let Some(channel) = channel.as_ref().filter(|channel| property(channel, "unref").is_some()) {
-            channel.unref();
-        }
-        Self { channel, listener: RefCell::default() }
+        let name = format!("headwater/{name}");
+        let channel = RefCell::new(join(&name));
+        Self { name, channel, listener: RefCell::default() }
     }
 
     /// False where messages reach nobody, because there is no BroadcastChannel.
     pub fn supported(&self) -> bool {
-        self.channel.is_some()
+        self.channel.borrow().is_some()
     }
 
     /// Gives every message of another node to `listener`.
     pub fn listen(&self, listener: impl Fn(&[u8]) + 'static) {
-        let Some(channel) = &self.channel else { return };
+        let channel = self.channel.borrow();
+        let Some(channel) = channel.as_ref() else { return };
         let handler = Closure::new(move |event: MessageEvent| {
             // Anything else comes from a page that uses the same name for something of its own.
             if let Ok(bytes) = event.data().dyn_into::<Uint8Array>() {
@@ -69,19 +69,43 @@ impl BroadcastBus {
         self.listener.replace(Some(handler));
     }
 
-    /// Leaves the channel: nothing is sent or heard any more.
-    pub fn close(&self) {
-        if let Some(channel) = &self.channel {
+    /// Leaves the channel until [`Self::resume`]: a page that is cached is thrown away at the first message.
+    pub fn suspend(&self) {
+        if let Some(channel) = self.channel.take() {
             channel.set_onmessage(None);
             channel.close();
         }
+    }
+
+    /// Joins the channel again.
+    pub fn resume(&self) {
+        let (listener, mut channel) = (self.listener.borrow(), self.channel.borrow_mut());
+        if let (Some(listener), None) = (listener.as_ref(), channel.as_ref()) {
+            *channel = join(&self.name);
+            if let Some(channel) = channel.as_ref() {
+                channel.set_onmessage(Some(listener.as_ref().unchecked_ref()));
+            }
+        }
+    }
+
+    /// Leaves the channel: nothing is sent or heard any more.
+    pub fn close(&self) {
+        self.suspend();
         self.listener.take();
     }
 }
 
+fn join(name: &str) -> Option<BroadcastChannel> {
+    let channel = BroadcastChannel::new(name).ok()?;
+    if property(&channel, "unref").is_some() {
+        channel.unref();
+    }
+    Some(channel)
+}
+
 impl Bus for BroadcastBus {
     fn send(&self, message: &[u8]) {
-        if let Some(channel) = &self.channel {
+        if let Some(channel) = self.channel.borrow().as_ref() {
             // A closed channel refuses; a message is a hint, and may be lost.
             let _ = channel.post_message(&Uint8Array::from(message));
         }

@@ -121,6 +121,20 @@ impl PageBus {
         }
     }
 
+    /// Leaves the channel until [`Self::resume`], where others would notice.
+    pub fn suspend(&self) {
+        if let Self::Broadcast(bus) = self {
+            bus.suspend();
+        }
+    }
+
+    /// Joins the channel again.
+    pub fn resume(&self) {
+        if let Self::Broadcast(bus) = self {
+            bus.resume();
+        }
+    }
+
     /// Leaves the channel.
     pub fn close(&self) {
         match self {
