@@ -137,3 +137,52 @@ describe('storage that dies under a page', () => {
     expect(await stored(page)).toEqual(['a', 'b'])
   }, 60_000)
 })
+
+describe('a quota that is used up', () => {
+  test('what every group has consumed makes room, and without it a send fails as full', async () => {
+    const page = await browser.tab(pages.url)
+    const devtools = await page.context().newCDPSession(page)
+    const origin = new URL(pages.url).origin
+    await devtools.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 8 << 20 })
+    const filled = await page.evaluate(async () => {
+      const kafka = new headwater.Kafka({ clientId: 'e2e', retry: { retries: 0 } })
+      const producer = kafka.producer()
+      await producer.connect()
+      Object.assign(globalThis, { kafka, producer })
+      // What a browser could compress would take no room.
+      const noise = () => crypto.getRandomValues(new Uint8Array(60_000)).join('')
+      const value = noise() + noise() + noise()
+      for (let sent = 0; sent < 60; sent += 1) {
+        try {
+          await producer.send({ topic: 'full', messages: [{ value }] })
+        } catch (error) {
+          const { type, kind, retriable } = error as { type: string; kind: string; retriable: boolean }
+          return { sent, type, kind, retriable }
+        }
+      }
+      return undefined
+    })
+    expect(filled).toMatchObject({ type: 'STORAGE_QUOTA_EXCEEDED', kind: 'Full', retriable: true })
+    const after = await page.evaluate(async (sent) => {
+      const { producer, kafka } = globalThis as unknown as {
+        producer: ReturnType<InstanceType<typeof headwater.Kafka>['producer']>
+        kafka: InstanceType<typeof headwater.Kafka>
+      }
+      const admin = kafka.admin()
+      const before = await admin.fetchTopicOffsets('full')
+      await admin.setOffsets({
+        groupId: 'all',
+        topic: 'full',
+        partitions: [{ partition: 0, offset: String(sent) }],
+      })
+      const noise = () => crypto.getRandomValues(new Uint8Array(60_000)).join('')
+      for (let more = 0; more < 5; more += 1) {
+        await producer.send({ topic: 'full', messages: [{ value: noise() + noise() + noise() }] })
+      }
+      return { before: before[0], after: (await admin.fetchTopicOffsets('full'))[0] }
+    }, filled?.sent ?? 0)
+    expect(after.before).toMatchObject({ low: '0', high: String(filled?.sent) })
+    expect(Number(after.after?.low)).toBeGreaterThan(0)
+    expect(after.after?.high).toBe(String((filled?.sent ?? 0) + 5))
+  }, 60_000)
+})
