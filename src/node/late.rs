@@ -119,6 +119,12 @@ impl Node {
         self.assigned(group, epoch, result);
     }
 
+    /// True if this node has to hear what is said of a group.
+    #[inline(never)]
+    pub(super) fn late_concerns(&self, bytes: &[u8]) -> bool {
+        GroupMessage::decode(bytes).is_some_and(|message| self.groups.concerns(&message))
+    }
+
     #[inline(never)]
     pub(super) fn late_message(&mut self, bytes: &[u8]) {
         if let Some(message) = GroupMessage::decode(bytes) {

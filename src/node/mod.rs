@@ -147,6 +147,12 @@ impl Node {
         {
             return;
         }
+        // Most of what nodes say of groups is for one of them: the others sleep on.
+        if let Input::Message(Message::Group(bytes)) = &input
+            && !(self.complete && self.late_concerns(bytes))
+        {
+            return;
+        }
         if self.complete {
             self.late_wake(now);
         }

@@ -107,6 +107,20 @@ impl Groups {
         Some(self.groups.get(group)?.term.as_ref()?.node)
     }
 
+    /// True if this node has to hear the message.
+    pub(super) fn concerns(&self, message: &GroupMessage) -> bool {
+        match message {
+            GroupMessage::Heartbeat(term, _) | GroupMessage::Signal(Signal::Pong, term, _) => {
+                term.node == self.node
+            }
+            GroupMessage::Answer(term, member, ..) => self.hosts(&term.group, member).is_some(),
+            GroupMessage::Signal(_, term, members) => {
+                members.iter().any(|member| self.hosts(&term.group, member).is_some())
+            }
+            _ => true,
+        }
+    }
+
     /// What a member of this node says of the place that it is in.
     pub(super) fn client(&self) -> Client {
         Client { visible: self.visible, unlocked: !self.locks, node: self.node, ..Client::default() }
