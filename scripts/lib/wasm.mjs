@@ -38,7 +38,7 @@ export const LATE = {
   gates:
     /::late_\w+|^consumer_|^node_(?!close|closing|complete|flush|hidden|incomplete|online|open|partitions|resume|send|storage|suspend|visible)/,
   closures:
-    /^<?headwater::(client::(compaction|consumer|forwarder|relief|retention|transaction)|group|node::(admin|consumers|damage|forwarders|groups|late|maintenance|relief|transactions)|platform::(adopt|compressing::late)|wasm::(assign|consumer|groups|recoding|records|sink|transaction))/,
+    /^<?headwater::(client::(compaction|consumer|forwarder|relief|retention|transaction)|group|node::(admin|consumers|damage|forwarders|groups|late|maintenance|relief|transactions)|platform::(adopt|compressing::late)|wasm::(assign|consumer|groups|recoding|records|sink|transaction|node::Node::adopt))/,
 }
 
 /** The two wasm artifacts of the crate: what a page loads, and what a collector loads. */

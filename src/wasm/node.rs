@@ -9,7 +9,7 @@ use super::consumer::Consumer;
 use super::error;
 use super::fields::{array, flag, integer_of, list, object, text_of};
 use super::host::Host;
-use super::page::{Page, PageDriver, ask, nothing, unexpected};
+use super::page::{Page, PageDriver, ask, nothing, promise, unexpected};
 use super::transaction;
 use crate::base::{Error, TopicConfig};
 use crate::client::producer::Sent;
@@ -208,13 +208,13 @@ impl Node {
             Call::Send { topic: topic.clone(), frames, acks, create, compression }
         });
         let asked = self.driver.calls(calls.collect());
-        wasm_bindgen_futures::future_to_promise(async move {
+        promise(Box::pin(async move {
             let answers = Array::new();
             for call in asked {
                 answers.push(&places(call.answer().await));
             }
             Ok(answers.into())
-        })
+        }))
     }
 
     /// Begins a new epoch of a `transactional.id`, which fences an older producer of it.
@@ -238,10 +238,10 @@ impl Node {
     /// Appends what a log in memory took while the storage was away, and deletes it there; answers how many records.
     pub fn adopt(&self, memory: &Node) -> Promise {
         let (driver, memory) = (Rc::clone(&self.driver), Rc::clone(&memory.driver));
-        wasm_bindgen_futures::future_to_promise(async move {
+        promise(Box::pin(async move {
             let adopted = adopt(&memory.platform().storage, async |call| driver.call(call).await).await;
             adopted.map(|count| JsValue::from(count as f64)).map_err(|failure| error::to_js(&failure))
-        })
+        }))
     }
 
     /// Resolves when everything that was sent before survives a power cut.

@@ -84,9 +84,13 @@ pub(super) fn ask(
     convert: fn(Answer) -> Result<JsValue, JsValue>,
 ) -> Promise {
     let answer = driver.call(call);
-    wasm_bindgen_futures::future_to_promise(async move {
-        convert(answer.await.map_err(|failure| error::to_js(&failure))?)
-    })
+    promise(Box::pin(async move { convert(answer.await.map_err(|failure| error::to_js(&failure))?) }))
+}
+
+/// The promise of what a task answers. Boxed, so that a task keeps the name of the module that it stands in: by that it
+/// is told whether it is loaded late.
+pub(super) fn promise(task: Pin<Box<dyn Future<Output = Result<JsValue, JsValue>>>>) -> Promise {
+    wasm_bindgen_futures::future_to_promise(task)
 }
 
 /// For calls whose answer says nothing.
