@@ -11,7 +11,7 @@ use sim::runner::{run, run_all};
 
 /// `HEADWATER_SEEDS` makes them more.
 fn seeds() -> u64 {
-    std::env::var("HEADWATER_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(2_000)
+    std::env::var("HEADWATER_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(300)
 }
 
 #[test]
@@ -58,8 +58,8 @@ fn an_acknowledgement_that_is_not_flushed_is_noticed() {
 
 #[test]
 fn a_delivery_row_that_is_not_compared_is_noticed() {
-    let overtaken = [Fault::Drop, Fault::Delay, Fault::Steal, Fault::Stop];
-    noticed(Mutant::NoComparison, Scenario::Delivery, &overtaken, "back");
+    let overtaken = [Fault::Drop, Fault::Stop, Fault::Delay];
+    noticed(Mutant::NoComparison, Scenario::Groups, &overtaken, "back");
 }
 
 #[test]
@@ -100,4 +100,20 @@ fn an_append_over_a_gap_is_noticed() {
 #[test]
 fn a_retry_that_does_not_look_for_the_first_attempt_is_noticed() {
     noticed(Mutant::NoSearch, Scenario::Tabs, &[Fault::Unknown], "twice");
+}
+
+#[test]
+fn a_deposed_coordinator_that_may_write_is_noticed() {
+    noticed(Mutant::NoCoordinatorEpoch, Scenario::Groups, &[Fault::Stop], "back");
+}
+
+#[test]
+fn a_commit_of_what_another_owns_is_noticed() {
+    noticed(Mutant::NoOwnership, Scenario::Groups, &[Fault::Stop], "back");
+}
+
+#[test]
+fn a_stalled_node_that_judges_others_is_noticed() {
+    let stalls = [Fault::Stop, Fault::Open, Fault::Crash, Fault::Hide];
+    noticed(Mutant::NoStallRule, Scenario::Groups, &stalls, "fenced");
 }

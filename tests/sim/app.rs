@@ -54,7 +54,7 @@ impl World {
         };
         let seed = self.random.next_u64();
         let doubts_stalls = self.plan.mutant != Some(Mutant::NoStallRule);
-        let options = NodeOptions { locks: self.plan.locks, visible: true, doubts_stalls, complete: true };
+        let options = NodeOptions { locks: self.plan.locks, doubts_stalls, ..NodeOptions::default() };
         self.pages.push(Page::new(origin, self.time, skew, seed, options, App::default()));
         let page = self.pages.len() - 1;
         self.say(|| format!("page {page} of {origin} opens"));

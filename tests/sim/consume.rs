@@ -222,7 +222,12 @@ impl World {
         reader.assigned = step.assignment.iter().map(|(_, partition)| *partition).collect();
         let kept = &reader.assigned;
         reader.next.retain(|(tp, _)| kept.contains(&tp.partition));
-        reader.disturbed |= step.kind == RebalanceKind::Lost && !step.partitions.is_empty();
+        let lost = step.kind == RebalanceKind::Lost && !step.partitions.is_empty();
+        if lost && !reader.disturbed && self.nothing_fences() {
+            self.violated(format!("fenced: page {page} has lost {:?} and did nothing", step.partitions));
+        }
+        let reader = self.reader(page, index);
+        reader.disturbed |= lost;
         reader.member = step.member;
         if step.error.is_some() {
             return self.begin_again(page, index);
@@ -319,6 +324,16 @@ impl World {
         };
         let (group, epoch) = (spec.group.clone(), spec.group_epoch);
         self.push(after, What::Tell(page, super::page::Told::Assigned(group, epoch, result)));
+    }
+
+    /// True in a world in which no member that runs can be silent: messages and transactions do what they should.
+    fn nothing_fences(&self) -> bool {
+        use Fault::{
+            Abort, Jump, MessageLate, MessageLost, Quota, Reopen, Sleep, Slow, Steal, Unknown, Wipe,
+        };
+        const FENCING: [Fault; 11] =
+            [Abort, Jump, MessageLate, MessageLost, Quota, Reopen, Sleep, Slow, Steal, Unknown, Wipe];
+        !FENCING.iter().any(|fault| self.plan.has(*fault)) && !self.plan.has(Fault::Night)
     }
 
     /// A group that is not stable, or has records left to read, though all is quiet.

@@ -121,6 +121,7 @@ impl World {
 
     /// A page is told that it goes, and does what it still can.
     fn close(&mut self, page: PageId) {
+        self.pages[page].app.readers.iter_mut().for_each(Reader::disturb);
         if self.pages[page].runs() {
             self.tell_page(page, PageEvent::Hidden);
             self.tell_page(page, PageEvent::Suspended);

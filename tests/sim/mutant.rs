@@ -3,7 +3,7 @@
 
 use headwater::base::TopicPartition;
 use headwater::client::forwarder::{Claimed, DeliveryRow, ForwarderOp, OwnedOp, WireBatch};
-use headwater::group::{Committer, FORWARDER_GROUP, GroupRow};
+use headwater::group::{CommitOffsets, Committer, FORWARDER_GROUP, GroupRow, WriteGroup};
 use headwater::log::batch::BatchHeader;
 use headwater::log::ops::{AppendEntry, Appended, Expected};
 use headwater::log::{Durability, Op, PartitionRow, Store, partition_key};
@@ -28,6 +28,10 @@ named! {
         OneBatchUncertain = "one-batch-uncertain",
         /// A duplicate is settled without a look at the original.
         UnreadDuplicate = "unread-duplicate",
+        /// A coordinator that was deposed may write as before.
+        NoCoordinatorEpoch = "no-coordinator-epoch",
+        /// Anybody commits whatever it read, as if it were its owner.
+        NoOwnership = "no-ownership",
         /// A node judges others by what it did not hear while it was stalled.
         NoStallRule = "no-stall-rule",
         /// A marker is as young as its latest signature.
@@ -105,6 +109,18 @@ impl World {
                 let mut append = (**append).clone();
                 append.entries.iter_mut().for_each(|entry| self.mutate_entry(origin, mutant, entry));
                 Some(AnyOp::Append(append.into()))
+            }
+            AnyOp::WriteGroup(write) if mutant == Mutant::NoCoordinatorEpoch => {
+                let row = self.origins[origin].groups.get(&write.group)?;
+                let (node, coordinator_epoch) = (row.node, row.coordinator_epoch);
+                Some(AnyOp::WriteGroup(WriteGroup { node, coordinator_epoch, ..write.clone() }))
+            }
+            AnyOp::CommitOffsets(commit) if mutant == Mutant::NoOwnership => {
+                let (row, tp) = (self.origins[origin].groups.get(&commit.group)?, commit.offsets.first()?.tp);
+                let mut members = row.state.members.iter();
+                let (id, owner) = members.find(|(_, member)| member.current.owns(tp))?;
+                let member = Some((id.clone(), owner.current.epoch));
+                Some(AnyOp::CommitOffsets(CommitOffsets { member, ..commit.clone() }))
             }
             _ => None,
         }

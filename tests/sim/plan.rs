@@ -116,6 +116,8 @@ named! {
         Benign = "benign",
         /// A profile is copied, or restored from a backup.
         Copies = "copies",
+        /// Groups over minutes: sessions run out, coordinators are deposed.
+        Groups = "groups",
         /// Many tabs.
         Crowd = "crowd",
         /// All of it, but copies.
@@ -200,7 +202,7 @@ const COPIES: &[Fault] = &[
 impl Scenario {
     pub fn faults(self) -> Vec<Fault> {
         match self {
-            Self::Tabs | Self::Crowd => TABS.to_vec(),
+            Self::Tabs | Self::Groups | Self::Crowd => TABS.to_vec(),
             Self::Benign => BENIGN.to_vec(),
             Self::Copies => COPIES.to_vec(),
             Self::Delivery | Self::Everything => [BENIGN, HARMFUL].concat(),
@@ -257,21 +259,24 @@ impl Plan {
         let some: Vec<Fault> = all.iter().copied().filter(|_| random.chance(share, 4)).collect();
         let mut faults = wish.only.clone().unwrap_or(some);
         faults.retain(|fault| !wish.without.contains(fault));
-        let crowd = scenario == Scenario::Crowd;
-        let pages = if crowd { 20 + random.below(81) } else { 1 + random.below(6) };
-        Self {
-            seed,
-            scenario,
-            faults,
-            mutant: wish.mutant,
-            trace: wish.trace,
-            pages: pages as usize,
-            partitions: 1 + random.below(if crowd { 12 } else { 3 }) as i32,
-            locks: !random.chance(1, 8),
-            faulty_ms: if crowd { 10_000 } else { 15_000 + random.below(30_000) },
-            act_ms: if crowd { 3_000 } else { 300 + random.below(1_200) },
-            fault_ms: 200 + random.below(3_000),
-        }
+        let locks = !random.chance(1, 8);
+        let mut between = |least: u64, most: u64| least + random.below(most - least + 1);
+        let (pages, partitions, faulty_ms, act_ms, fault_ms) = match scenario {
+            Scenario::Crowd => (between(20, 100), between(1, 12), 10_000, 3_000, between(200, 3_000)),
+            Scenario::Groups => {
+                (between(2, 6), between(1, 6), between(60_000, 240_000), 3_000, between(2_000, 10_000))
+            }
+            _ => (
+                between(1, 6),
+                between(1, 3),
+                between(15_000, 45_000),
+                between(300, 1_500),
+                between(200, 3_000),
+            ),
+        };
+        let partitions = partitions as i32;
+        let (pages, mutant, trace) = (pages as usize, wish.mutant, wish.trace);
+        Self { seed, scenario, faults, mutant, trace, pages, partitions, locks, faulty_ms, act_ms, fault_ms }
     }
 
     pub fn has(&self, fault: Fault) -> bool {
