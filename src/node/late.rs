@@ -132,14 +132,6 @@ impl Node {
         }
     }
 
-    /// False where this node need not even wake for the message.
-    #[inline(never)]
-    pub(super) fn late_concerned(&self, bytes: &[u8]) -> bool {
-        GroupMessage::concerns(bytes, self.groups.node, |group, member| {
-            self.groups.hosts(group, member).is_some()
-        })
-    }
-
     /// Something is about to happen.
     #[inline(never)]
     pub(super) fn late_wake(&mut self, now: Now) {

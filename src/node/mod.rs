@@ -142,11 +142,6 @@ impl Node {
 
     /// Something happened.
     pub fn handle(&mut self, now: Now, input: Input) {
-        if let Input::Message(Message::Group(bytes)) = &input
-            && !(self.complete && self.late_concerned(bytes))
-        {
-            return;
-        }
         // Most of what nodes say of groups is for one of them: the others sleep on.
         if let Input::Message(Message::Group(bytes)) = &input
             && !(self.complete && self.late_concerns(bytes))

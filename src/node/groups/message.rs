@@ -117,20 +117,6 @@ impl GroupMessage {
         Self::read(*tag, rest).ok().flatten()
     }
 
-    /// False where the message is a heartbeat or an answer that is meant for another node: those make up nearly all of
-    /// what is said, and everybody hears them. Nothing else may be passed over.
-    pub(in crate::node) fn concerns(bytes: &[u8], node: u64, hosts: impl Fn(&str, &str) -> bool) -> bool {
-        let Some((tag, rest)) = bytes.split_first() else { return false };
-        let mut reader = Reader::new(rest);
-        match (*tag, Term::read(&mut reader)) {
-            (Self::HEARTBEAT, Ok(term)) => term.node == node,
-            (Self::ANSWER, Ok(term)) => {
-                read_text(&mut reader).is_ok_and(|member| hosts(&term.group, &member))
-            }
-            _ => true,
-        }
-    }
-
     fn read(tag: u8, rest: &[u8]) -> Result<Option<Self>, Error> {
         let mut reader = Reader::new(rest);
         Ok(Some(match tag {
@@ -224,21 +210,6 @@ mod tests {
     fn messages_are_read_as_they_are_written() {
         for message in messages() {
             assert_eq!(GroupMessage::decode(&message.encode()), Some(message));
-        }
-    }
-
-    #[test]
-    fn heartbeats_and_answers_concern_one_node_alone() {
-        let here = |message: &GroupMessage| {
-            GroupMessage::concerns(&message.encode(), term().node, |group, member| {
-                (group, member) == ("g", "m")
-            })
-        };
-        let elsewhere = |message: &GroupMessage| GroupMessage::concerns(&message.encode(), 1, |_, _| false);
-        for message in messages() {
-            assert!(here(&message), "{message:?}");
-            let addressed = matches!(message, GroupMessage::Heartbeat(..) | GroupMessage::Answer(..));
-            assert_eq!(elsewhere(&message), !addressed, "{message:?}");
         }
     }
 

@@ -97,7 +97,7 @@ impl Groups {
         seats.chain(groups).min()
     }
 
-    pub(super) fn hosts(&self, group: &str, member: &str) -> Option<SeatId> {
+    fn hosts(&self, group: &str, member: &str) -> Option<SeatId> {
         let found = self.seats.iter().find(|(_, seat)| seat.group == group && seat.machine.id() == member);
         found.map(|(id, _)| *id)
     }
