@@ -58,7 +58,7 @@ export const SUITES = {
     ],
   },
   ts: { needs: ['page', 'collector', 'dist'], minutes: 2, commands: [vitest('ts')] },
-  e2e: { needs: ['page', 'collector', 'dist', 'demo'], minutes: 5, commands: [vitest('e2e')] },
+  e2e: { needs: ['page', 'collector', 'dist', 'demo'], minutes: 8, commands: [vitest('e2e')] },
   packaging: { needs: ['page', 'collector', 'dist'], minutes: 3, commands: [vitest('packaging')] },
   soak: {
     byName: true,
