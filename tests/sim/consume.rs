@@ -25,6 +25,8 @@ pub struct Reader {
     pub instance: Option<String>,
     /// The member that it was last told to be.
     pub member: String,
+    /// All members that it ever was.
+    pub members: Vec<String>,
     pub joined: bool,
     /// What it fetches, handles or commits.
     pub stage: Stage,
@@ -58,6 +60,7 @@ impl Reader {
             group,
             instance,
             member: String::new(),
+            members: Vec::new(),
             joined: false,
             stage: Stage::Joins,
             step: None,
@@ -143,7 +146,8 @@ impl World {
         if reader.leaving {
             return;
         }
-        *reader = Reader { disturbed: true, ..Reader::new(id, group, instance) };
+        let members = core::mem::take(&mut reader.members);
+        *reader = Reader { disturbed: true, members, ..Reader::new(id, group, instance) };
         reader.stage = Stage::Out;
         self.handle(page, Input::Consumer(id, Command::Close));
         self.push(AGAIN_MS, What::Again(page, index));
@@ -228,6 +232,7 @@ impl World {
         }
         let reader = self.reader(page, index);
         reader.disturbed |= lost;
+        reader.members.push(step.member.clone());
         reader.member = step.member;
         if step.error.is_some() {
             return self.begin_again(page, index);

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use headwater::base::{Map, Offset, TopicPartition};
 use headwater::client::consumer::Records;
-use headwater::group::{GroupRow, MemberState, Partitions, Spec};
+use headwater::group::{CommitForAnother, GroupRow, MemberState, Partitions, Spec};
 use headwater::log::{Store, Write};
+use headwater::node::AnyOp;
 
 use super::app::PLAIN;
 use super::consume::Reader;
@@ -152,6 +153,17 @@ impl World {
         let wrong = calm.map(|(name, before, after)| format!("repeated: {name} by {before:?} and {after:?}"));
         let wrong: Vec<String> = wrong.collect();
         wrong.into_iter().for_each(|wrong| self.violated(wrong));
+    }
+
+    /// The page of the member that commits.
+    pub fn committing_page(&self, op: &AnyOp) -> Option<PageId> {
+        let (AnyOp::CommitOffsets(commit) | AnyOp::CommitForAnother(CommitForAnother(commit))) = op else {
+            return None;
+        };
+        let (member, _) = commit.member.as_ref()?;
+        self.pages
+            .iter()
+            .position(|page| page.app.readers.iter().any(|reader| reader.members.contains(member)))
     }
 
     /// What a member commits, its page has handled.

@@ -75,6 +75,8 @@ impl World {
     fn write(&mut self, origin: usize, id: TransactionId) -> Option<Result<AnyReply, Error>> {
         let transaction = self.origins[origin].database.get(id)?;
         let (page, op) = (transaction.page, Rc::clone(&transaction.op));
+        // What a closing page commits may be stored by another one.
+        let page = self.committing_page(&op).unwrap_or(page);
         let op = self.mutate(origin, &op).map_or(op, Rc::new);
         let durability = self.plan.mutant.and_then(|mutant| mutant.durability(&op));
         let durability = durability.unwrap_or(op.plan().durability);
