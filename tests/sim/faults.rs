@@ -135,9 +135,10 @@ impl World {
     }
 
     fn suspend(&mut self, page: PageId) {
+        // It gives up what it has at once.
+        self.pages[page].app.readers.iter_mut().for_each(Reader::disturb);
         self.tell_page(page, PageEvent::Suspended);
         self.pages[page].suspended = true;
-        self.pages[page].app.readers.iter_mut().for_each(Reader::disturb);
     }
 
     fn freeze(&mut self, page: PageId, told: bool) {
