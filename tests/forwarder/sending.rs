@@ -268,3 +268,14 @@ fn sequences_wrap_and_epochs_run_out() {
     let next = last.next_epoch((1 << 61) + 5);
     assert_eq!((next.producer_id, next.epoch, next.start), ((1 << 61) + 5, 0, 12));
 }
+
+#[test]
+fn a_topic_that_was_read_before_it_grew_takes_nothing_that_the_group_gave() {
+    let mut rig = Rig::new(2);
+    let mut before = rig.profile.topic.clone();
+    before.partitions = 1;
+    rig.forwarder.set_topic(rig.now, &before);
+    rig.append(1, 1);
+    rig.pass(250);
+    assert_eq!(rig.take().batches[0].partition, 1);
+}

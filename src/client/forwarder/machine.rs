@@ -141,13 +141,11 @@ impl Forwarder {
         self.revoke(&self.owned.clone());
     }
 
-    /// The topic has these partitions now.
+    /// The topic has these partitions now, as far as this node knows. Which of them are its own the group alone says: it
+    /// may have heard of a change earlier.
     pub fn set_topic(&mut self, now: Now, topic: &TopicRow) {
         self.wake(now);
         self.partitions = topic.partitions;
-        let is_gone = |tp: &TopicPartition| tp.topic != topic.id || tp.partition >= topic.partitions;
-        let gone = self.owned.iter().filter(is_gone).collect();
-        self.revoke(&gone);
         self.lanes.values_mut().for_each(Lane::revive);
         self.go_on(now);
     }
