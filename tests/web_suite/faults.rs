@@ -21,6 +21,7 @@ extern "C" {
     pub fn die_in_commit(times: u32, name: Option<&str>);
     #[wasm_bindgen(js_name = refuseCommit)]
     pub fn refuse_commit(times: u32, name: &str);
+    #[allow(clippy::disallowed_types, reason = "what a browser says is a float")]
     pub fn estimate(usage: f64, quota: f64);
     #[wasm_bindgen(js_name = silentCommit)]
     pub fn silent_commit(times: u32);
