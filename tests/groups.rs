@@ -251,25 +251,6 @@ fn a_coordinator_that_does_not_doubt_its_own_stall_would_fence_the_living() {
 }
 
 #[test]
-fn a_storage_that_keeps_the_coordinator_waiting_fences_nobody() {
-    let mut world = group(3, 6);
-    world.late_storage = Some(0);
-    // Each join takes the group an epoch further, while nobody can be answered, and everybody asks again.
-    for tab in 3..6 {
-        world.tab();
-        world.join_as(tab, CONSUMER, "t", ConsumerOptions::new("g"));
-        world.pass(8_000);
-    }
-    world.late_storage = None;
-    world.run();
-    world.pass(20_000);
-    assert_eq!(shares(&mut world, &[0, 1, 2, 3, 4, 5]), [1; 6]);
-    for tab in 0..6 {
-        assert!(!world.kinds(tab).contains(&RebalanceKind::Lost), "tab {tab}");
-    }
-}
-
-#[test]
 fn a_suspended_page_gives_everything_up_and_joins_again_when_it_is_back() {
     let mut world = group(2, 2);
     world.handle(1, Input::Page(PageEvent::Suspended));

@@ -34,9 +34,6 @@ pub struct Tabs {
     pub silent: bool,
     /// Transactions of this tab end never.
     pub stores_nothing: Option<usize>,
-    /// Of transactions of this tab it is told only later.
-    pub late_storage: Option<usize>,
-    late: Vec<(usize, Input)>,
     /// This tab is refused every lock.
     pub refuses_locks: Option<usize>,
     /// Commits that tabs entrust to others are on their way for long.
@@ -105,9 +102,6 @@ impl Tabs {
                 self.broadcast(tab, &message);
             }
         }
-        if self.late_storage.is_none() {
-            self.queue.extend(self.late.drain(..));
-        }
         loop {
             while let Some((tab, input)) = self.queue.pop_front() {
                 self.tell(tab, input);
@@ -136,11 +130,8 @@ impl Tabs {
                 self.queue.push_back((tab, Input::LockLost(lock)));
             }
             Output::Store(ticket, op) => {
-                let stored = (tab, Input::Stored(ticket, self.table.run(&op)));
-                if self.late_storage == Some(tab) {
-                    return self.late.push(stored);
-                }
-                self.queue.push_back(stored);
+                let result = self.table.run(&op);
+                self.queue.push_back((tab, Input::Stored(ticket, result)));
             }
             Output::Send(message) => {
                 self.sent += 1;

@@ -139,14 +139,8 @@ impl Node {
         loop {
             let Some(office) = self.office(name) else { return };
             office.assigning.names.clone_from(&names);
-            if office.machine.is_none() || office.assigning.waits() {
-                return;
-            }
+            let Some(machine) = office.machine.as_mut().filter(|_| !office.assigning.waits()) else { return };
             let Some(waiting) = office.waiting.pop_front() else { return };
-            if office.owes_answer(&waiting.request) {
-                continue;
-            }
-            let Some(machine) = office.machine.as_mut() else { return };
             let unknown = office.topics.unknown(waiting.request.topics.as_deref().unwrap_or_default());
             if !office.topics.complete() {
                 office.waiting.push_front(waiting);

@@ -95,14 +95,6 @@ impl Office {
         self.answers.push_back((self.version, waiting.local, answer));
     }
 
-    /// True where an answer to an earlier heartbeat of this member waits for the storage. One that asks again meanwhile,
-    /// since it has heard nothing, would be taken a step further each time, and in the end be fenced for an epoch that
-    /// it was never told. It asks once more. A goodbye is never put off.
-    pub(super) fn owes_answer(&self, request: &HeartbeatRequest) -> bool {
-        let to_member = |answer: &GroupMessage| matches!(answer, GroupMessage::Answer(_, member, ..) if *member == request.member);
-        request.epoch >= 0 && self.answers.iter().any(|(_, _, answer)| to_member(answer))
-    }
-
     /// Whose next heartbeat would change something: one member where a target is due, then those who are on the way.
     pub(super) fn news(&self) -> Vec<String> {
         let Some(state) = self.machine.as_ref().map(Coordinator::state) else { return Vec::new() };
