@@ -109,6 +109,22 @@ test("the coordinator's tab is stopped, and goes on", async () => {
   await rig.drained()
 })
 
+// It takes the minute after which Chromium lets the others in again.
+test.runIf(process.env['HEADWATER_SOAK'])(
+  "the coordinator's tab is stopped inside a transaction over everything",
+  async () => {
+    const { coordinator, others } = await four()
+    rig.over(coordinator)
+    await coordinator.tab.drive('occupy', [], coordinator.worker)
+    await coordinator.tab.stop()
+    await others[0]?.tab.show()
+    await rig.settled(...others)
+    await rig.send(1_200)
+    await rig.drained()
+  },
+  400_000,
+)
+
 test('the tab of a member is stopped for longer than its session', async () => {
   const { coordinator, others, before } = await four()
   const [stopped, ...rest] = others

@@ -12,7 +12,7 @@ import { fromNative, type KafkaJSError } from './errors.ts'
 import { type Around, handleBatch, handleMessages, Work } from './handler.ts'
 import type { Logger } from './logger.ts'
 import type { Pauses } from './pauses.ts'
-import type { RetryOptions } from './retry.ts'
+import { type RetryOptions, retryTime } from './retry.ts'
 import type { Member } from './running.ts'
 import { Waits } from './waits.ts'
 
@@ -64,6 +64,8 @@ export class Session implements Around {
   private readonly committing = new Turns()
   private stepping: Promise<void> = Promise.resolve()
   private failure: KafkaJSError | undefined
+  /** Fetches that failed one after the other. */
+  private failedFetches = 0
   /** Counts what makes fetched records stale. */
   private moment = 0
   private committedAt = Date.now()
@@ -297,6 +299,13 @@ export class Session implements Around {
     const timer = setTimeout(wake, Math.max(maxWaitTimeInMs, WAIT_MIN_MS))
     const fetched = await this.member
       .run((native) => native.fetch(bytesMax) as Promise<Fetched | undefined>)
+      .then(
+        (fetched) => {
+          this.failedFetches = 0
+          return fetched
+        },
+        (thrown: unknown) => this.fetchFailed(thrown),
+      )
       .finally(() => clearTimeout(timer))
     emit('FETCH', { nodeId: 0, numberOfBatches: fetched === undefined ? 0 : 1, duration: Date.now() - start })
     if (fetched === undefined) return this.heartbeat()
@@ -308,6 +317,17 @@ export class Session implements Around {
     if (this.isPaused(fetched)) return this.goOn(assigned, batch.first)
     assigned.from ??= batch.first
     this.begin(new Work(assigned, batch))
+  }
+
+  /** Storage that another tab keeps busy, say, is no reason to leave the group: it is read again after a while. */
+  private async fetchFailed(thrown: unknown): Promise<undefined> {
+    const error = fromNative(thrown)
+    if (error.type !== 'STORAGE_FAILED' || this.failedFetches === this.retry.retries) throw error
+    this.failedFetches += 1
+    const wait = retryTime(this.retry, this.failedFetches)
+    const { groupId } = this.options
+    this.log.warn(`Fetches again: ${error.message}`, { groupId, retryCount: this.failedFetches, wait })
+    await this.waits.sleep(wait)
   }
 
   private begin(work: Work): void {

@@ -205,6 +205,20 @@ export const driver = {
     return Math.max(still.longest, performance.now() - still.since)
   },
 
+  /** Keeps a transaction over everything open, from one request to the next, for as long as this realm runs. */
+  async occupy(): Promise<void> {
+    for (const { name } of await indexedDB.databases()) {
+      const opening = indexedDB.open(name ?? '')
+      await new Promise((resolve) => opening.addEventListener('success', resolve))
+      const stores = [...opening.result.objectStoreNames]
+      const [first = ''] = stores
+      const store = opening.result.transaction(stores, 'readwrite').objectStore(first)
+      const again = () => store.count().addEventListener('success', again)
+      await new Promise((resolve) => store.count().addEventListener('success', resolve))
+      again()
+    }
+  },
+
   /** True where this realm holds the lock of the group's coordinator. */
   async coordinates(groupId: string): Promise<boolean> {
     const name = `e2e/${crypto.randomUUID()}`

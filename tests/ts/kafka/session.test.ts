@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { KafkaJSError } from '../../../ts/kafka/errors.ts'
 import { session } from '../support/group.ts'
 import { until } from '../support/kafka.ts'
 
@@ -58,6 +59,43 @@ describe('partitions that come', () => {
     pass()
     await run
     expect(native.calls.filter((call) => call.startsWith('commit'))).toEqual(['commit 0 1'])
+  })
+})
+
+describe('storage that fails for a while', () => {
+  const failed = (type = 'STORAGE_FAILED') => new KafkaJSError('it is held by another tab', { type })
+
+  test('is read again, and the group is not left', async () => {
+    const { seen, handle, pass } = gate()
+    const { native, session: running } = session({ eachMessage: handle })
+    native.unreadable.push(...Array.from({ length: 5 }, () => failed()))
+    const run = running.run(() => undefined)
+    await native.ask('assign', [0], [0])
+    native.bring(0, 0, 1)
+    await until(() => seen.length === 1, 'it is read')
+    expect(native.unreadable).toEqual([])
+    // They count from the last fetch that succeeded.
+    native.unreadable.push(failed())
+    pass()
+    native.bring(0, 1, 1)
+    await until(() => seen.length === 2, 'it is read again')
+    running.end()
+    pass()
+    await run
+  })
+
+  test('and does not come back ends the session', async () => {
+    const { native, session: running } = session({ eachMessage: async () => undefined })
+    native.unreadable.push(...Array.from({ length: 6 }, () => failed()))
+    await expect(running.run(() => undefined)).rejects.toMatchObject({ type: 'STORAGE_FAILED' })
+    expect(native.unreadable).toEqual([])
+  })
+
+  test('is left at once where the log is another', async () => {
+    const { native, session: running } = session({ eachMessage: async () => undefined })
+    native.unreadable.push(failed('STORAGE_MOVED'), failed('STORAGE_MOVED'))
+    await expect(running.run(() => undefined)).rejects.toMatchObject({ type: 'STORAGE_MOVED' })
+    expect(native.unreadable).toHaveLength(1)
   })
 })
 

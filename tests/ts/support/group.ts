@@ -17,6 +17,8 @@ export class FakeNative implements NativeConsumer {
   private fetching: ((fetched: Fetched | undefined) => void) | undefined
   /** What a commit throws. */
   refusal: Error | undefined
+  /** What the next fetches throw. */
+  readonly unreadable: Error[] = []
   private acknowledge: () => void = () => undefined
 
   /** Hands out a step; resolves when it is done. */
@@ -94,6 +96,8 @@ export class FakeNative implements NativeConsumer {
   }
 
   fetch(): Promise<Fetched | undefined> {
+    const failure = this.unreadable.shift()
+    if (failure !== undefined) return Promise.reject(failure)
     return new Promise((resolve) => {
       this.fetching = resolve
       this.flush()

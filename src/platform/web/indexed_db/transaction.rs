@@ -50,7 +50,10 @@ struct Progress {
 
 /// A transaction that takes longer than two of these is given up. Two timers instead of one, because the
 /// first may be due merely since the page was frozen; what happened meanwhile is told before the second.
-const STALLED_MS: u32 = 5_000;
+///
+/// Storage that stalled four times is given up. That must take more than a minute: so long Chromium lets a renderer
+/// that was stopped inside a transaction (a debugger) keep everybody else out.
+const STALLED_MS: u32 = 9_000;
 
 impl Transaction {
     fn begin(connection: &Connection, plan: &Plan) -> Result<Self, Failure> {
