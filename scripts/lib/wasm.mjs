@@ -12,6 +12,7 @@ import {
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { deflateRawSync } from 'node:zlib'
+import { pack, unpacker } from './pack.mjs'
 import { ROOT, run } from './process.mjs'
 import { split } from './split.mjs'
 
@@ -99,7 +100,7 @@ export async function buildWasm(artifact) {
   await writeGlue(artifact, join(ROOT, folder), name)
   const named = readFileSync(wasm)
   optimise(wasm, passes)
-  if (late === undefined) writeInline(`${artifact}-wasm`, wasm)
+  if (late === undefined) writeDeflated(`${artifact}-wasm`, wasm)
   else await writeParts(artifact, named, late, passes)
   writeFileSync(stamp, inputs)
   return true
@@ -169,13 +170,18 @@ async function writeParts(artifact, wasm, late, passes) {
     const path = join(GENERATED, `${artifact}-${part}.wasm`)
     writeFileSync(path, bytes)
     optimise(path, passes)
-    writeInline(`${artifact}-${part}`, path)
+    const packed = [
+      `/** The wasm by LZMA, in base64. */\nexport const packed: string =\n  '${pack(readFileSync(path))}'\n`,
+    ]
+    if (part === 'core')
+      packed.push(`/** The wasm that unpacks. */\nexport const unpacker: string =\n  '${unpacker()}'\n`)
+    write(`${artifact}-${part}.ts`, packed.join(''))
     rmSync(path)
   }
 }
 
 /** Deflated before it is encoded: what base64 costs is then within half a percent of the wasm, gzipped. */
-function writeInline(module, wasm) {
+function writeDeflated(module, wasm) {
   const deflated = deflateRawSync(readFileSync(wasm), { level: 9, memLevel: 9 }).toString('base64')
   const doc = '/** The wasm, deflated (raw) and in base64. */\n'
   write(`${module}.ts`, `${doc}export const deflated: string =\n  '${deflated}'\n`)
@@ -197,6 +203,8 @@ function hashOfInputs() {
     'rust-toolchain.toml',
     'scripts/lib/wasm.mjs',
     'scripts/lib/split.mjs',
+    'scripts/lib/pack.mjs',
+    'scripts/lib/unpack.wat',
   ].map((file) => join(ROOT, file))
   for (const file of [...files.sort(), ...others.filter(existsSync)])
     hash.update(file.slice(ROOT.length)).update(readFileSync(file))

@@ -41,15 +41,6 @@ export function wasmModule(part: Part = 'core'): Promise<WebAssembly.Module> {
   return loading
 }
 
-/** Bytes from base64 of deflate-raw. */
-export async function inflate(base64: string): Promise<ArrayBuffer> {
-  const binary = atob(base64)
-  const bytes = new Uint8Array(binary.length)
-  for (let index = 0; index < binary.length; index++) bytes[index] = binary.charCodeAt(index)
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('deflate-raw'))
-  return new Response(stream).arrayBuffer()
-}
-
 async function load(source: () => Promise<WasmSource>): Promise<WebAssembly.Module> {
   if (typeof WebAssembly === 'undefined') throw unavailable('there is no WebAssembly here', false)
   try {

@@ -1,8 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
-import { deflateRawSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type * as source from '../../../ts/native/source.ts'
 
@@ -95,11 +92,5 @@ describe('the source of the wasm', () => {
     })
     await failure
     vi.unstubAllGlobals()
-  })
-
-  test('what was deflated is inflated', async () => {
-    const bytes = readFileSync(join(import.meta.dirname, 'source.test.ts'))
-    const inflated = await fresh.inflate(deflateRawSync(bytes).toString('base64'))
-    expect(Buffer.from(inflated).equals(bytes)).toBe(true)
   })
 })
