@@ -44,6 +44,7 @@ export type {
   TopicPartitionOffsetAndMetadata,
   TopicPartitions,
 } from './kafka/consuming.ts'
+export type { Durability } from './kafka/durability.ts'
 export type { ErrorDetails, UndeletedRecords } from './kafka/errors.ts'
 export {
   KafkaJSAggregateError,
@@ -71,7 +72,7 @@ export type {
   SetOffset,
 } from './kafka/groups.ts'
 export type { ProducerInterceptor } from './kafka/interceptors.ts'
-export type { KafkaConfig, KafkaEvents } from './kafka/kafka.ts'
+export type { KafkaConfig, KafkaEvents, StorageOptions, StorageType } from './kafka/kafka.ts'
 export type { LogCreator, LogEntry, Logger, LoggerEntryContent, LogLevel } from './kafka/logger.ts'
 export { logLevel } from './kafka/logger.ts'
 export type {

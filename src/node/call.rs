@@ -7,9 +7,9 @@ use crate::client::consumer::{Records, Reset};
 use crate::client::forwarder::{Delivery, WireBatch};
 use crate::client::producer::{CallId, Sent};
 use crate::group::{GroupRow, Partitions, Spec};
-use crate::log::TopicRow;
 use crate::log::batch::Compression;
 use crate::log::ops::{Bounds, Damaged};
+use crate::log::{Durability, TopicRow};
 
 /// What can happen to a node.
 pub enum Input {
@@ -249,6 +249,8 @@ pub struct Transaction {
     pub epoch: i16,
     /// Create topics that do not exist.
     pub create: bool,
+    /// What its commit survives.
+    pub durability: Durability,
     /// Records by topic, framed; see [`crate::client::producer::Frame`].
     pub sends: Vec<(String, Vec<u8>)>,
     /// What was consumed.

@@ -4,7 +4,7 @@ use super::want::Want;
 use super::{Answer, AnyReply, Consumed, Node, Pending, Transaction};
 use crate::base::{Code, Error, Map, ProducerId, TopicPartition};
 use crate::client::producer::CallId;
-use crate::client::transaction::{self, Buffered, CommitTransaction, Transactions};
+use crate::client::transaction::{self, Buffered, CommitTransaction, Gathered, Transactions};
 use crate::group::{CommitOffsets, CommittedOffset, OffsetCommit};
 use crate::log::ops::{InitProducerId, TransactionalRow};
 use crate::log::{TopicRow, unknown_partition};
@@ -102,7 +102,8 @@ impl Node {
         transaction: Transaction,
         topics: &Map<String, TopicRow>,
     ) -> Result<(), Error> {
-        let Transaction { transactional_id, producer_id, epoch, sends, offsets, .. } = transaction;
+        let Transaction { transactional_id, producer_id, epoch, durability, sends, offsets, .. } =
+            transaction;
         let mut groups: Vec<CommitOffsets> = Vec::new();
         for Consumed { group, member, position } in offsets {
             let (topic, partition, offset, metadata) = position;
@@ -117,12 +118,13 @@ impl Node {
                 None => groups.push(CommitOffsets { group, member, offsets: vec![commit] }),
             }
         }
-        let buffered: Vec<Buffered> = sends
+        let sends: Vec<Buffered> = sends
             .into_iter()
             .filter_map(|(name, frames)| Some(Buffered { topic: topics.get(&name)?.clone(), frames }))
             .collect();
         let producer = (transactional_id, producer_id, epoch);
-        self.commits.machine.begin(self.now, call, producer, &buffered, groups, &mut self.producer)
+        let gathered = Gathered { sends, offsets: groups, durability };
+        self.commits.machine.begin(self.now, call, producer, gathered, &mut self.producer)
     }
 
     pub(super) fn transaction_committed(

@@ -4,9 +4,10 @@ use wasm_bindgen::{JsCast, JsValue};
 use super::consumer::read_offset;
 use super::fields::{flag, get, integer_of, list, text, text_of};
 use crate::base::ProducerId;
+use crate::log::Durability;
 use crate::node::{Consumed, Transaction};
 
-/// A transaction as JavaScript gathered it: `transactionalId`, `producerId` (a bigint), `epoch`, `create`, `sends` (`topic`, `frames`) and `offsets`
+/// A transaction as JavaScript gathered it: `transactionalId`, `producerId` (a bigint), `epoch`, `create`, `relaxed`, `sends` (`topic`, `frames`) and `offsets`
 /// (`groupId`, `memberId` with `memberEpoch` or neither, and where the group goes on).
 pub(super) fn read(given: &JsValue) -> Result<Transaction, JsValue> {
     let (sends, offsets) = (list(given, "sends"), list(given, "offsets"));
@@ -28,6 +29,7 @@ pub(super) fn read(given: &JsValue) -> Result<Transaction, JsValue> {
         producer_id: producer_id.unwrap_or(-1),
         epoch: integer_of(given, "epoch")? as i16,
         create: flag(given, "create"),
+        durability: if flag(given, "relaxed") { Durability::Relaxed } else { Durability::Strict },
         sends: sends.collect::<Result<_, JsValue>>()?,
         offsets: offsets.collect::<Result<_, JsValue>>()?,
     })

@@ -9,7 +9,7 @@ use std::{env, fs};
 
 use headwater::base::{Now, Random, TopicConfig, TopicId, TopicPartition};
 use headwater::client::forwarder::{ForwarderOp, ListDelivered};
-use headwater::client::transaction::{Buffered, Output, Transactions};
+use headwater::client::transaction::{Buffered, Gathered, Output, Transactions};
 use headwater::group::{
     ClaimGroup, CommitOffsets, CommittedOffset, DescribeGroup, FetchOffsets, OffsetCommit,
 };
@@ -113,9 +113,10 @@ fn transaction(table: &mut Table) {
     machine.initialised("id".into(), &init);
     let frames = FrameWriter::default().frame(0, 1_000, Some(b"k"), Some(b"v")).0;
     let mut chooser = producer(table, &topic, 1);
-    let sends = [Buffered { topic, frames }];
+    let sends = vec![Buffered { topic, frames }];
+    let gathered = Gathered { sends, offsets: Vec::new(), durability: Durability::Strict };
     let id = ("id".to_string(), init.producer_id, init.epoch);
-    machine.begin(Now::default(), 1, id, &sends, Vec::new(), &mut chooser).unwrap();
+    machine.begin(Now::default(), 1, id, gathered, &mut chooser).unwrap();
     let Some(Output::Store(op)) = machine.poll() else { panic!("a commit") };
     table.run(&*op).unwrap();
 }

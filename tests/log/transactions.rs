@@ -5,12 +5,12 @@ use std::rc::Rc;
 
 use headwater::base::{Code, Error, Now, Offset, Random, TopicPartition};
 use headwater::client::producer::Producer;
-use headwater::client::transaction::{Buffered, CommitTransaction, Output, Transactions};
+use headwater::client::transaction::{Buffered, CommitTransaction, Gathered, Output, Transactions};
 use headwater::group::{CommitOffsets, CommittedOffset, FetchOffsets, OffsetCommit};
 use headwater::log::batch::BatchHeader;
 use headwater::log::ops::{DeleteTopic, ExpireProducers, Fetch, InitProducerId, TransactionalRow};
 use headwater::log::producer_state::ProducerState;
-use headwater::log::{Store, TopicRow};
+use headwater::log::{Durability, Op, Store, TopicRow};
 use proptest::prelude::*;
 
 use crate::bench::{FrameWriter, NAME, Table, created, producer, send, values};
@@ -28,6 +28,7 @@ struct Writer {
     chooser: Producer,
     now: Now,
     calls: u64,
+    durability: Durability,
 }
 
 impl Writer {
@@ -35,7 +36,8 @@ impl Writer {
         let row = init(table, 900 + seed as i64);
         let mut machine = Transactions::new(Random::new(seed));
         machine.initialised(ID.into(), &row);
-        Self { row, machine, chooser: producer(table, topic, seed), now: Now::default(), calls: 0 }
+        let (now, durability) = (Now::default(), Durability::Strict);
+        Self { row, machine, chooser: producer(table, topic, seed), now, calls: 0, durability }
     }
 
     fn begin(
@@ -47,10 +49,11 @@ impl Writer {
         let frames = records.iter().fold(FrameWriter::default(), |frames, (partition, value)| {
             frames.frame(*partition, 1, None, Some(value.as_bytes()))
         });
-        let sends = [Buffered { topic: topic.clone(), frames: frames.0 }];
+        let sends = vec![Buffered { topic: topic.clone(), frames: frames.0 }];
+        let gathered = Gathered { sends, offsets, durability: self.durability };
         let id = (ID.to_string(), self.row.producer_id, self.row.epoch);
         let call = self.calls + 1;
-        self.machine.begin(self.now, call, id, &sends, offsets, &mut self.chooser)?;
+        self.machine.begin(self.now, call, id, gathered, &mut self.chooser)?;
         self.calls = call;
         Ok(())
     }
@@ -180,8 +183,23 @@ fn an_id_that_the_log_does_not_know_commits_nothing() {
     assert_eq!(refused.code(), Code::InvalidProducerIdMapping);
     let mut other = Transactions::new(Random::new(1));
     let id = (ID.to_string(), 1, 0);
-    let stranger = other.begin(Now::default(), 1, id, &[], vec![], &mut one.chooser).unwrap_err();
+    let gathered = Gathered { sends: vec![], offsets: vec![], durability: Durability::Strict };
+    let stranger = other.begin(Now::default(), 1, id, gathered, &mut one.chooser).unwrap_err();
     assert_eq!(stranger.code(), Code::ProducerFenced);
+}
+
+#[test]
+fn a_commit_survives_what_it_was_asked_to() {
+    let mut table = Table::default();
+    let row = created(&mut table, 1);
+    let mut one = Writer::new(&mut table, &row, 1);
+    for durability in [Durability::Strict, Durability::Relaxed] {
+        one.durability = durability;
+        one.begin(&row, &[(0, "a")], vec![]).unwrap();
+        let op = one.store().unwrap();
+        assert_eq!(op.plan().durability, durability);
+        one.stored(&op, table.run(&*op)).unwrap().unwrap();
+    }
 }
 
 #[test]

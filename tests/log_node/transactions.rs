@@ -1,6 +1,7 @@
 //! Transactions through whole nodes.
 
 use headwater::base::{Code, Error};
+use headwater::log::Durability;
 use headwater::node::{Answer, AnyOp, Call, Consumed, Transaction};
 
 use crate::support::FrameWriter;
@@ -22,6 +23,7 @@ fn transaction((producer_id, epoch): (i64, i16), sends: &[(&str, &str)]) -> Tran
         producer_id,
         epoch,
         create: true,
+        durability: Durability::Strict,
         sends: sends.iter().map(framed).collect(),
         offsets: Vec::new(),
     }

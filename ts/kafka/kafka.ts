@@ -3,7 +3,8 @@ import type { NodeEvent, OpenOptions } from '../native/types.ts'
 import { Admin, type AdminConfig } from './admin.ts'
 import type { ConsumerConfig } from './configured.ts'
 import { Consumer } from './consumer.ts'
-import { KafkaJSNotImplemented } from './errors.ts'
+import type { Durability } from './durability.ts'
+import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from './errors.ts'
 import { Listeners, type RemoveListener } from './events.ts'
 import { type ForwardConfig, Forwarder } from './forwarder.ts'
 import {
@@ -27,14 +28,29 @@ import {
 } from './topic.ts'
 import { validateTopic } from './validate.ts'
 
+/** Where a log is kept. */
+export type StorageType = 'indexeddb' | 'memory'
+
+/** How a log is kept. */
+export interface StorageOptions {
+  /** `'memory'` keeps nothing, and is a broker for tests. Default `'indexeddb'`, or memory where there is none. */
+  type?: StorageType
+  /**
+   * What this `Kafka`'s producers and transactions wait for, whatever their `acks`. `'relaxed'`: the transaction has
+   * completed, and survives the tab and the browser. `'strict'`: it was flushed, and survives a power cut. Default: what
+   * `acks` says, -1 being strict and 1 relaxed; a transaction is strict. `acks: 0` waits for neither.
+   */
+  durability?: Durability
+}
+
 /** How a {@link Kafka} is made. Everything is optional. */
 export interface KafkaConfig {
   /** Names the application in logs and events. Default `'headwater'`. */
   clientId?: string
   /** Names the log: all tabs and workers of an origin that say one name share one log. Default `'headwater'`. */
   name?: string
-  /** `'memory'` keeps nothing, and is a broker for tests. Default `'indexeddb'`, or memory where there is none. */
-  storage?: 'indexeddb' | 'memory'
+  /** Where the log is kept, or that and more; see {@link StorageOptions}. */
+  storage?: StorageType | StorageOptions
   /**
    * Asks the browser, when the log is opened, to keep the origin's storage where the device runs low on room. Default
    * false: some browsers then ask the user.
@@ -96,8 +112,8 @@ export class Kafka {
 
   constructor(config: KafkaConfig = {}) {
     const { clientId = 'headwater', name = 'headwater', wasm, logCreator = consoleLogCreator } = config
-    const storage = config.storage ?? (typeof indexedDB === 'undefined' ? 'memory' : 'indexeddb')
     refuseNetwork(config)
+    const { type: storage, durability } = storageOf(config)
     if (wasm !== undefined) initialize(wasm)
     const logger = createLogger(config.logLevel ?? logLevel.WARN, logCreator)
     this.options = { name, storage }
@@ -107,6 +123,7 @@ export class Kafka {
       clientId,
       name,
       logger,
+      durability,
       retry: retryOptions(config.retry),
       members: new Set(),
       connect: () => this.connect(),
@@ -232,6 +249,24 @@ function refuseNetwork(config: object): void {
       `${name} means nothing here: there is no connection to a broker. See forward()`,
     )
   }
+}
+
+/** Where the log is kept, and what its appends wait for. */
+function storageOf({ storage = {} }: KafkaConfig): {
+  type: StorageType
+  durability: Durability | undefined
+} {
+  const { type = typeof indexedDB === 'undefined' ? 'memory' : 'indexeddb', durability } =
+    typeof storage === 'string' ? { type: storage } : storage
+  if (!['indexeddb', 'memory'].includes(type)) {
+    throw new KafkaJSNonRetriableError(`Invalid storage "${type}": it is "indexeddb" or "memory"`)
+  }
+  if (durability !== undefined && !['relaxed', 'strict'].includes(durability)) {
+    throw new KafkaJSNonRetriableError(
+      `Invalid storage.durability "${durability}": it is "relaxed" or "strict"`,
+    )
+  }
+  return { type, durability }
 }
 
 /** The fields of an event, which the wasm is known to send. */

@@ -2,6 +2,7 @@ import type { Node } from '../generated/page-bindings.js'
 import type { ProducerIdentity } from '../native/types.ts'
 import { Client, type ConnectionPayloads } from './client.ts'
 import { CompressionTypes, codecOf } from './compression.ts'
+import { Acks, acksUnder } from './durability.ts'
 import { fromNative, KafkaJSError, KafkaJSNonRetriableError } from './errors.ts'
 import { Interceptors, type ProducerInterceptor } from './interceptors.ts'
 import { late } from './loading.ts'
@@ -66,9 +67,6 @@ const EVENTS: ProducerEvents = {
   REQUEST_TIMEOUT: 'producer.network.request_timeout',
   REQUEST_QUEUE_SIZE: 'producer.network.request_queue_size',
 }
-
-const NONE = 0
-const ALL = -1
 
 /** Sends records. */
 export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
@@ -140,7 +138,7 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
 
   /** Appends messages to several topics. Entries of one topic are one append, in order. */
   async sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]> {
-    const { topicMessages = [], acks = ALL, compression = 0, signal } = batch
+    const { topicMessages = [], acks = Acks.ALL, compression = 0, signal } = batch
     if (this.config.idempotent === true) this.checkAcks(acks)
     for (const { topic, messages } of topicMessages) validateMessages(topic, messages)
     codecOf(compression)
@@ -148,7 +146,7 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
     const send = async ([topic, given]: [string, Message[]]) => {
       const messages = this.interceptors?.sending(topic, given) ?? given
       const appended = this.appended(topic, messages, acks, compression)
-      if (acks !== NONE) return appended
+      if (acks !== Acks.NONE) return appended
       this.unacknowledged(topic, appended)
       return []
     }
@@ -198,10 +196,11 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
     return {
       transactionalId,
       create: this.create,
+      relaxed: this.shared.durability === 'relaxed',
       timeoutMs,
       node: () => this.connected(),
       identity: () => this.identify(transactionalId),
-      prepare: (topic, messages, { acks = ALL, compression }) => {
+      prepare: (topic, messages, { acks = Acks.ALL, compression }) => {
         this.checkAcks(acks)
         codecOf(compression)
         return this.interceptors?.sending(topic, messages) ?? messages
@@ -231,7 +230,8 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
     // Who compresses comes with the late part of the wasm.
     const choice = this.choice(topic, this.partitioner, compression !== CompressionTypes.None)
     const choose = choice instanceof Promise ? await choice : choice
-    return sender.send(topic, acks, this.create, (frames) => frame(frames, messages, choose), compression)
+    const asked = acksUnder(this.shared.durability, acks)
+    return sender.send(topic, asked, this.create, (frames) => frame(frames, messages, choose), compression)
   }
 
   private async appended(
@@ -268,7 +268,7 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
   }
 
   private checkAcks(acks: number): void {
-    if (acks === ALL) return
+    if (acks === Acks.ALL) return
     const message = "Not requiring ack for all messages invalidates the idempotent producer's EoS guarantees"
     throw new KafkaJSNonRetriableError(message)
   }

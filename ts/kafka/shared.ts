@@ -1,3 +1,4 @@
+import type { Durability } from './durability.ts'
 import type { Logger } from './logger.ts'
 import type { NodeHandle } from './node.ts'
 import type { RetryOptions } from './retry.ts'
@@ -9,6 +10,8 @@ export interface Shared {
   readonly name: string
   readonly logger: Logger
   readonly retry: Required<RetryOptions>
+  /** What appends wait for, whatever their acks; `undefined` where those decide. */
+  readonly durability: Durability | undefined
   /** The consumers that have joined their groups. */
   readonly members: Set<GroupMember>
   /** Takes the node. */

@@ -53,6 +53,8 @@ export interface TransactionHost {
   readonly transactionalId: string
   /** Create a topic at the first send to it. */
   readonly create: boolean
+  /** The commit need not survive a power cut. */
+  readonly relaxed: boolean
   /** How long it may stay open, in milliseconds. */
   readonly timeoutMs: number
   node(): NodeHandle
@@ -141,9 +143,9 @@ export class Transaction {
     const { host, offsets } = this
     if (this.sends.size > 0 || offsets.length > 0) {
       const sends = [...this.sends].map(([topic, frames]) => ({ topic, frames: frames.framed }))
-      const { transactionalId, create } = host
+      const { transactionalId, create, relaxed } = host
       const identity = await host.identity()
-      const native: NativeTransaction = { ...identity, transactionalId, create, sends, offsets }
+      const native: NativeTransaction = { ...identity, transactionalId, create, relaxed, sends, offsets }
       await abortable(signal, () =>
         committed(() => host.node().call((node) => node.commitTransaction(native))),
       )

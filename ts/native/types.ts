@@ -240,6 +240,8 @@ export interface NativeOffset {
 export interface NativeTransaction extends ProducerIdentity {
   transactionalId: string
   create: boolean
+  /** It need not survive a power cut. */
+  relaxed: boolean
   sends: { topic: string; frames: Uint8Array }[]
   offsets: NativeOffset[]
 }

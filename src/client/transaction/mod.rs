@@ -18,8 +18,8 @@ use super::backoff::Backoff;
 use super::producer::{CallId, Lane, Producer};
 use crate::base::{Code, Error, Instant, Map, Now, Offset, ProducerId, Random, Sequence, TopicPartition};
 use crate::group::CommitOffsets;
-use crate::log::TopicRow;
 use crate::log::ops::TransactionalRow;
+use crate::log::{Durability, TopicRow};
 
 /// What transactions want done.
 pub enum Output {
@@ -65,6 +65,16 @@ pub struct Buffered {
     pub frames: Vec<u8>,
 }
 
+/// What a transaction commits.
+pub struct Gathered {
+    /// Its records.
+    pub sends: Vec<Buffered>,
+    /// What was consumed for them.
+    pub offsets: Vec<CommitOffsets>,
+    /// What the commit survives.
+    pub durability: Durability,
+}
+
 impl Transactions {
     /// How often a commit that was certainly not written is tried again before it fails.
     const ATTEMPTS_MAX: u32 = 8;
@@ -101,10 +111,10 @@ impl Transactions {
         now: Now,
         call: CallId,
         (transactional_id, producer_id, epoch): (String, ProducerId, i16),
-        sends: &[Buffered],
-        offsets: Vec<CommitOffsets>,
+        gathered: Gathered,
         producer: &mut Producer,
     ) -> Result<(), Error> {
+        let Gathered { sends, offsets, durability } = gathered;
         let known = self.producers.get_mut(&transactional_id);
         let held = known.filter(|held| (held.producer_id, held.epoch) == (producer_id, epoch));
         let Some(held) = held else {
@@ -118,7 +128,7 @@ impl Transactions {
             return Err(Error::new(Code::ConcurrentTransactions, message));
         }
         let mut lanes: Map<TopicPartition, Lane> = Map::new();
-        for Buffered { topic, frames } in sends {
+        for Buffered { topic, frames } in &sends {
             let place = |tp: TopicPartition| {
                 let sequence = held.sequences.get(&tp).copied().unwrap_or(0);
                 Lane::of_transaction(producer_id, epoch, sequence)
@@ -136,8 +146,16 @@ impl Transactions {
         }
         let number = held.committed + 1;
         let now = now.timestamp;
-        let op = CommitTransaction { transactional_id, producer_id, epoch, number, records, offsets, now };
-        let op = Rc::new(op);
+        let op = Rc::new(CommitTransaction {
+            transactional_id,
+            producer_id,
+            epoch,
+            number,
+            records,
+            offsets,
+            durability,
+            now,
+        });
         held.commit =
             Some(Commit { call, op: Rc::clone(&op), sequences, attempts: 0, unknown: false, retry_at: None });
         self.outputs.push_back(Output::Store(op));

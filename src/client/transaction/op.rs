@@ -22,6 +22,8 @@ pub struct CommitTransaction {
     pub records: Vec<(TopicPartition, Vec<Vec<u8>>)>,
     /// What was consumed; each is held to the rules of its group.
     pub offsets: Vec<CommitOffsets>,
+    /// What the commit survives.
+    pub durability: Durability,
     /// When.
     pub now: Timestamp,
 }
@@ -92,7 +94,7 @@ impl Op for CommitTransaction {
             scans.extend(plan.scans);
             writes.extend(plan.writes);
         }
-        Plan::write(scans, writes, Durability::Strict)
+        Plan::write(scans, writes, self.durability)
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Self::Reply>, Error> {
