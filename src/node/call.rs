@@ -231,8 +231,8 @@ pub enum Call {
     Assign(ConsumerId, Vec<Assigned>),
     /// Wait for records.
     Fetch(ConsumerId, usize),
-    /// Commit these offsets, or what was handled.
-    Commit(ConsumerId, Option<Vec<Position>>),
+    /// Commit these offsets.
+    Commit(ConsumerId, Vec<Position>),
     /// Forward a topic.
     Forward(ForwarderId, ForwardOptions),
     /// Stop forwarding.
@@ -348,8 +348,6 @@ pub enum Command {
     UpdateSubscription(Vec<(String, Reset)>),
     /// The step that [`Call::Rebalance`] answered is taken.
     Rebalanced,
-    /// Everything before this offset has been handled.
-    Resolve(String, i32, Offset),
     /// Read on from this offset; -1 is the end, -2 the beginning.
     Seek(String, i32, Offset),
     /// Stop or resume reading a partition.
@@ -387,8 +385,6 @@ pub enum Answer {
     Rebalance(Option<Rebalance>),
     /// The committed offsets of the partitions 0, 1, ..., with their metadata.
     CommittedOffsets(Vec<Option<(Offset, Option<String>)>>),
-    /// What was committed.
-    Committed(Vec<(String, i32, Offset)>),
 }
 
 impl Answer {

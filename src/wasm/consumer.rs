@@ -146,33 +146,11 @@ impl Consumer {
         self.command(Command::Pause(topic, partition, false));
     }
 
-    /// Everything before `next` has been handled.
-    pub fn resolve(&self, topic: String, partition: i32, next: i64) {
-        self.command(Command::Resolve(topic, partition, next));
-    }
-
-    /// Commits these offsets, or what was handled where there are none; answers what was committed.
+    /// Commits these offsets.
     pub fn commit(&self, offsets: JsValue) -> Result<Promise, JsValue> {
-        let offsets = if offsets.is_undefined() {
-            None
-        } else {
-            let offsets: Result<Vec<_>, _> =
-                Array::from(&offsets).iter().map(|each| read_offset(&each)).collect();
-            Some(offsets?)
-        };
-        Ok(ask(&self.driver, Call::Commit(self.id, offsets), |answer| match answer {
-            Answer::Committed(committed) => {
-                Ok(array(committed.into_iter().map(|(topic, partition, offset)| {
-                    object(&[
-                        ("topic", topic.into()),
-                        ("partition", partition.into()),
-                        ("offset", offset.to_string().into()),
-                        ("metadata", JsValue::NULL),
-                    ])
-                })))
-            }
-            _ => Err(unexpected()),
-        }))
+        let offsets: Result<Vec<_>, _> =
+            Array::from(&offsets).iter().map(|each| read_offset(&each)).collect();
+        Ok(ask(&self.driver, Call::Commit(self.id, offsets?), nothing))
     }
 }
 

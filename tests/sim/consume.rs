@@ -210,7 +210,7 @@ impl World {
             let position =
                 |(tp, offset): (TopicPartition, Offset)| (PLAIN.to_string(), tp.partition, offset, None);
             let offsets = offsets.into_iter().map(position).collect();
-            return self.call(page, Call::Commit(id, Some(offsets)), Asked::Commit(index));
+            return self.call(page, Call::Commit(id, offsets), Asked::Commit(index));
         }
         if let Some(step) = reader.step.take() {
             return self.take_step(page, index, step);

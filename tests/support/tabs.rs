@@ -365,7 +365,7 @@ impl Tabs {
     }
 
     pub fn commit(&mut self, tab: usize, topic: &str, partition: i32, offset: Offset) -> u64 {
-        self.call(tab, Call::Commit(CONSUMER, Some(vec![(topic.into(), partition, offset, None)])))
+        self.call(tab, Call::Commit(CONSUMER, vec![(topic.into(), partition, offset, None)]))
     }
 
     /// Lets time pass, one deadline of all tabs after another.

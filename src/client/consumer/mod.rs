@@ -1,4 +1,4 @@
-//! Reading: positions of the assigned partitions, fetches one at a time, commits of what was handled.
+//! Reading: positions of the assigned partitions, fetches one at a time.
 //!
 //! ```text
 //! assign() -> FetchOffsets, ListBounds -> ready -> activate()
@@ -15,7 +15,7 @@ pub use position::Reset;
 
 use crate::base::{Error, Instant, Map, Now, Offset, TopicId, TopicPartition};
 use crate::client::producer::CallId;
-use crate::group::{CommitOffsets, CommittedOffset, FetchOffsets, OffsetCommit, Partitions};
+use crate::group::{CommittedOffset, FetchOffsets, Partitions};
 use crate::log::ops::{Bounds, Fetch, Fetched, ListBounds};
 
 /// What the consumer wants done.
@@ -284,13 +284,6 @@ impl Consumer {
         }
     }
 
-    /// The application has handled everything before `next`.
-    pub fn resolve(&mut self, tp: TopicPartition, next: Offset) {
-        if let Some(position) = self.positions.get_mut(&tp) {
-            position.handled = Some(next);
-        }
-    }
-
     /// Reads on from `offset`; -1 is the end, -2 the beginning.
     pub fn seek(&mut self, tp: TopicPartition, offset: Offset) {
         if let Some(position) = self.positions.get_mut(&tp) {
@@ -308,27 +301,6 @@ impl Consumer {
         if let Some(position) = self.positions.get_mut(&tp) {
             position.pause(paused);
             self.start_fetch();
-        }
-    }
-
-    /// What was handled since the last commit.
-    pub fn handled(&mut self, now: Now) -> Vec<OffsetCommit> {
-        let mut offsets = Vec::new();
-        for (tp, position) in self.positions.iter_mut() {
-            if let Some(offset) = position.take_uncommitted() {
-                let committed = CommittedOffset { offset, metadata: None, at: now.timestamp };
-                offsets.push(OffsetCommit { tp: *tp, committed });
-            }
-        }
-        offsets
-    }
-
-    /// A commit has failed: the next one stores these again.
-    pub fn commit_failed(&mut self, commit: &CommitOffsets) {
-        for offset in &commit.offsets {
-            if let Some(position) = self.positions.get_mut(&offset.tp) {
-                position.committed = None;
-            }
         }
     }
 

@@ -20,10 +20,6 @@ pub(super) struct Position {
     pub(super) next: Option<Offset>,
     /// The end as last heard of; `None` where it must be looked up.
     end: Option<Offset>,
-    /// What the application has handled: the next offset to commit.
-    pub(super) handled: Option<Offset>,
-    /// What was committed last.
-    pub(super) committed: Option<Offset>,
     paused: bool,
     /// The application knows of the assignment.
     known: bool,
@@ -45,8 +41,6 @@ impl Position {
             sought: None,
             next: None,
             end: None,
-            handled: None,
-            committed: None,
             paused: false,
             known: false,
             stopped: false,
@@ -63,7 +57,6 @@ impl Position {
                 -2 => self.sought = Some(Reset::Earliest),
                 _ => self.sought = Some(Reset::Latest),
             }
-            self.committed = Some(offset);
         }
     }
 
@@ -131,8 +124,7 @@ impl Position {
     pub(super) fn seek(&mut self, offset: Offset) {
         self.seeks += 1;
         self.end = None;
-        let known = (offset >= 0).then_some(offset);
-        (self.next, self.handled) = (known, known);
+        self.next = (offset >= 0).then_some(offset);
         self.sought = match offset {
             0.. => None,
             -1 => Some(Reset::Latest),
@@ -143,11 +135,5 @@ impl Position {
     pub(super) fn pause(&mut self, paused: bool) {
         self.paused = paused;
         self.seeks += u64::from(paused);
-    }
-
-    pub(super) fn take_uncommitted(&mut self) -> Option<Offset> {
-        let handled = self.handled.filter(|handled| self.committed != Some(*handled))?;
-        self.committed = Some(handled);
-        Some(handled)
     }
 }

@@ -17,27 +17,20 @@ pub(in crate::node) struct Commit {
 }
 
 impl Node {
-    pub(in crate::node) fn commit(&mut self, call: CallId, id: ConsumerId, offsets: Option<Vec<Position>>) {
+    pub(in crate::node) fn commit(&mut self, call: CallId, id: ConsumerId, offsets: Vec<Position>) {
         let now = self.now;
         let member = match self.committer(id) {
             Ok(member) => member,
             Err(error) => return self.done(call, Err(error)),
         };
         let Some(consumer) = self.consumers.get(id).map(|member| &mut member.consumer) else { return };
-        let offsets = match offsets {
-            None => Ok(consumer.handled(now)),
-            Some(offsets) => {
-                let named = |(topic, partition, offset, metadata): Position| {
-                    let tp =
-                        consumer.partition(&topic, partition).ok_or_else(|| unassigned(&topic, partition))?;
-                    let committed = CommittedOffset { offset, metadata, at: now.timestamp };
-                    Ok(OffsetCommit { tp, committed })
-                };
-                offsets.into_iter().map(named).collect::<Result<Vec<_>, Error>>()
-            }
+        let named = |(topic, partition, offset, metadata): Position| {
+            let tp = consumer.partition(&topic, partition).ok_or_else(|| unassigned(&topic, partition))?;
+            let committed = CommittedOffset { offset, metadata, at: now.timestamp };
+            Ok(OffsetCommit { tp, committed })
         };
-        match offsets {
-            Ok(offsets) if offsets.is_empty() => self.done(call, Ok(Answer::Committed(Vec::new()))),
+        match offsets.into_iter().map(named).collect::<Result<Vec<_>, Error>>() {
+            Ok(offsets) if offsets.is_empty() => self.done(call, Ok(Answer::Nothing)),
             Ok(offsets) => {
                 let group = consumer.group().to_string();
                 let op = CommitOffsets { group, member, offsets };
@@ -86,18 +79,7 @@ impl Node {
         if stale && let Ok(committer) = self.committer(id) {
             return self.commit_again(id, commit, committer);
         }
-        let Some(consumer) = self.consumers.get(id).map(|member| &mut member.consumer) else { return };
-        let result = result.map(|()| {
-            let named = |offset: &OffsetCommit| {
-                let topic = consumer.topic(offset.tp.topic)?.to_string();
-                Some((topic, offset.tp.partition, offset.committed.offset))
-            };
-            Answer::Committed(commit.op.offsets.iter().filter_map(named).collect())
-        });
-        if result.is_err() {
-            consumer.commit_failed(&commit.op);
-        }
-        self.done(commit.call, result);
+        self.done(commit.call, result.map(|()| Answer::Nothing));
     }
 
     /// The member's epoch has passed: the commit goes under the next one, as soon as that is known.

@@ -129,11 +129,6 @@ impl Node {
             }
             Command::UpdateSubscription(topics) => self.update_subscription(id, topics),
             Command::Rebalanced => self.rebalanced(id),
-            Command::Resolve(topic, partition, next) => {
-                if let Some(tp) = consumer.partition(&topic, partition) {
-                    consumer.resolve(tp, next);
-                }
-            }
             Command::Seek(ref topic, partition, offset) => match consumer.partition(topic, partition) {
                 Some(tp) => consumer.seek(tp, offset),
                 None => member.later.push(command),
