@@ -1,5 +1,5 @@
-;; LZMA, decompressed: a fifth smaller than what browsers decompress by themselves. In JavaScript the same takes ten times
-;; as long when it is cold, as it is where a page starts.
+;; LZMA, decompressed: a fifth smaller than what browsers decompress by themselves. In JavaScript the same takes several
+;; times as long when it is cold, as it is where a page starts.
 ;;
 ;; The stream has the usual properties (lc 3, lp 0, pb 2). Whoever calls has set the 7332 probabilities at address 0, of two
 ;; bytes each, to 1024: they count in 2048ths. Of each kind of decision they begin at:

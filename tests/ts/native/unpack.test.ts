@@ -36,6 +36,20 @@ describe('what was packed is unpacked', () => {
     expect(Buffer.from(unpacked).equals(bytes)).toBe(true)
   })
 
+  test.each([0.1, 0.3, 0.5, 0.7, 0.9])('a fault at %f of the stream ends, and is no wasm', async (place) => {
+    const file = Buffer.from(packed, 'base64')
+    const at = Math.floor(file.length * place)
+    file[at] = (file[at] ?? 0) ^ 0x55
+    const bytes = await unpack(file.toString('base64'), unpacker).catch(() => new Uint8Array())
+    expect(WebAssembly.validate(bytes)).toBe(false)
+  })
+
+  test('half a stream is no wasm', async () => {
+    const half = Buffer.from(packed, 'base64').subarray(0, packed.length / 4)
+    const bytes = await unpack(half.toString('base64'), unpacker).catch(() => new Uint8Array())
+    expect(WebAssembly.validate(bytes)).toBe(false)
+  })
+
   test('the wasm', async () => {
     expect(WebAssembly.validate(await unpack(packed, unpacker))).toBe(true)
   })
