@@ -5,7 +5,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::fields::{array, bytes, flag, integer_of, list, number, object, text, text_of};
-use super::page::{PageDriver, ask, nothing, unexpected};
+use super::page::{PageDriver, ask, nothing};
 use super::{error, records};
 use crate::base::{Code, Error};
 use crate::client::consumer::{Records, Reset};
