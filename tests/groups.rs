@@ -2,6 +2,8 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "groups/stalls.rs"]
+mod stalls;
 mod support;
 
 use headwater::base::{Code, Error};
@@ -105,8 +107,10 @@ fn a_member_that_does_not_give_up_in_time_is_fenced_and_its_late_commit_refused(
     world.pass(61_000);
     assert_eq!(world.owned(1).len(), 2, "its rebalance timeout has passed");
     let late = world.commit(0, "t", 0, 1);
+    // It may have heard already, or hear by this.
     let refused = code(world.answer(0, late));
-    assert!([Code::RebalanceInProgress, Code::UnknownTopicOrPartition].contains(&refused), "{refused:?}");
+    let codes = [Code::RebalanceInProgress, Code::UnknownTopicOrPartition, Code::UnknownMemberId];
+    assert!(codes.contains(&refused), "{refused:?}");
     world.reader(0).slow = false;
     world.take_step(0, CONSUMER);
     world.pass(5_000);
@@ -212,42 +216,6 @@ fn a_frozen_coordinator_is_deposed_by_a_tab_that_is_seen_and_cannot_write_any_mo
     world.pass(1_000);
     assert_eq!(world.group().coordinator_epoch, row.coordinator_epoch, "what it wrote was refused");
     assert_eq!(shares(&mut world, &[0, 1, 2]), [1, 1, 1], "and it is a member again");
-}
-
-#[test]
-fn a_coordinator_that_was_stalled_judges_nobody_for_what_it_did_not_hear() {
-    let mut world = group(2, 2);
-    let epoch = world.group().state.epoch;
-    // Both sleep, as with the machine's lid closed; the coordinator is the first to wake.
-    world.tabs[0].frozen = true;
-    world.tabs[1].frozen = true;
-    world.pass(3_600_000);
-    world.thaw(0);
-    world.pass(2_000);
-    assert_eq!(world.group().state.epoch, epoch, "the other may be about to wake");
-    world.thaw(1);
-    world.pass(1_000);
-    assert_eq!(world.group().state.epoch, epoch);
-    assert_eq!(shares(&mut world, &[0, 1]), [1, 1]);
-}
-
-#[test]
-fn a_coordinator_that_does_not_doubt_its_own_stall_would_fence_the_living() {
-    let mut world = Tabs::default();
-    world.tab_of(NodeOptions { doubts_stalls: false, ..NodeOptions::default() });
-    world.create_topic(0, "t", 2);
-    world.join(0, "t");
-    world.tab();
-    world.join(1, "t");
-    let epoch = world.group().state.epoch;
-    // It was asked for its members just before it slept.
-    world.loses = Some(|message| matches!(message, GroupMessage::Heartbeat(..) | GroupMessage::Signal(..)));
-    world.pass(31_000);
-    world.tabs[0].frozen = true;
-    world.pass(3_600_000);
-    world.loses = None;
-    world.thaw(0);
-    assert!(world.group().state.epoch > epoch);
 }
 
 #[test]

@@ -71,9 +71,20 @@ impl Node {
         let Some(group) = self.groups.groups.get_mut(&term.group) else { return false };
         let newer = match &group.term {
             Some(known) if known.epoch > term.epoch => return false,
-            Some(known) => known.epoch < term.epoch,
+            Some(known) => known != term,
             None => true,
         };
+        // Two nodes have one epoch only where the storage was wiped in between. Who speaks now counts, but where this
+        // node is one of them its next write tells.
+        if newer
+            && let Some(office) = &mut group.office
+            && office.machine.is_some()
+            && office.term.epoch == term.epoch
+            && office.term != *term
+        {
+            office.changed(true);
+            return false;
+        }
         (group.asked_at, group.find_at, group.depose_at) = (None, None, None);
         if newer {
             group.term = Some(term.clone());
