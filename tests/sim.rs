@@ -114,6 +114,6 @@ fn a_commit_of_what_another_owns_is_noticed() {
 
 #[test]
 fn a_stalled_node_that_judges_others_is_noticed() {
-    let stalls = [Fault::Stop, Fault::Open, Fault::Crash, Fault::Hide];
+    let stalls = [Fault::Stall, Fault::Open, Fault::Hide];
     noticed(Mutant::NoStallRule, Scenario::Groups, &stalls, "fenced");
 }

@@ -3,7 +3,7 @@
 use headwater::base::TopicPartition;
 use headwater::log::ops::Trim;
 use headwater::log::{Durability, Store, partition_key};
-use headwater::node::PageEvent;
+use headwater::node::{GroupMessage, Message, PageEvent, Signal};
 
 use super::app::FORWARDED;
 use super::broker::Place;
@@ -149,12 +149,31 @@ impl World {
             self.hide(page);
             self.suspend(page);
         }
+        let most = if self.random.chance(1, 4) { 120_000 } else { 15_000 };
+        let after = 100 + self.random.below(most);
+        self.stop(page, after);
+    }
+
+    /// No code of the page runs for so long.
+    pub fn stop(&mut self, page: PageId, after: u64) {
+        if !self.pages[page].runs() {
+            return;
+        }
         self.pages[page].app.readers.iter_mut().for_each(Reader::disturb);
         self.say(|| format!("page {page} is frozen"));
         self.pages[page].life = Life::Frozen;
-        let most = if self.random.chance(1, 4) { 120_000 } else { 15_000 };
-        let after = 100 + self.random.below(most);
         self.push(after, What::Wake(page));
+    }
+
+    /// A coordinator has asked whether members live: it may stop before it hears them, for longer than it waits for
+    /// them, and mostly for less than it takes the others to depose it.
+    pub fn stall_who_asks(&mut self, page: PageId, message: &Message) {
+        let Message::Group(bytes) = message else { return };
+        let Some(GroupMessage::Signal(Signal::Ping, ..)) = GroupMessage::decode(bytes) else { return };
+        if self.happens(Fault::Stall, 3) {
+            let stalled_ms = 5_100 + self.random.below(8_000);
+            self.push(0, What::Stall(page, stalled_ms));
+        }
     }
 
     /// Navigated away: the page waits in the back/forward cache, and comes back or is evicted.
@@ -209,8 +228,9 @@ impl World {
             self.tell_page(page, PageEvent::Resumed);
         }
         let inbox = core::mem::take(&mut self.pages[page].inbox);
+        self.pages[page].busy_until = self.time + inbox.len() as u64 / 4 + 1;
         for (after, told) in (0..).zip(inbox) {
-            self.push(after / 4, What::Tell(page, told));
+            self.push(after / 4, What::Late(page, told));
         }
         if !timer_first {
             self.fire_overdue(page);

@@ -45,6 +45,8 @@ pub struct Page {
     pub overdue: bool,
     /// What arrived meanwhile.
     pub inbox: Vec<Told>,
+    /// Until when it works that off: what arrives later waits its turn.
+    pub busy_until: u64,
     pub app: App,
 }
 
@@ -95,6 +97,7 @@ impl Page {
             ticks: (0, 0),
             overdue: false,
             inbox: Vec::new(),
+            busy_until: 0,
             app,
         }
     }

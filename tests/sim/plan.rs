@@ -56,6 +56,8 @@ named! {
         Freeze = "freeze",
         /// A tab stops without a word, as in a debugger or a suspended process.
         Stop = "stop",
+        /// A coordinator's tab stops before it hears the members that it has just asked whether they live.
+        Stall = "stall",
         /// A tab is hidden: its timers run once a second, later once a minute.
         Hide = "hide",
         /// A tab is navigated away and back, or away for good.
@@ -141,6 +143,7 @@ const BENIGN: &[Fault] = &[
     Fault::Open,
     Fault::Freeze,
     Fault::Stop,
+    Fault::Stall,
     Fault::Hide,
     Fault::Cache,
     Fault::Skew,
@@ -171,6 +174,7 @@ const TABS: &[Fault] = &[
     Fault::Open,
     Fault::Freeze,
     Fault::Stop,
+    Fault::Stall,
     Fault::Hide,
     Fault::Cache,
     Fault::Skew,

@@ -35,6 +35,8 @@ pub struct Origin {
 /// What happens at some time.
 pub enum What {
     Tell(PageId, Told),
+    /// What waited while the page could not run.
+    Late(PageId, Told),
     Timer(PageId, u64),
     /// A transaction's rows have been read.
     Read(usize, TransactionId),
@@ -54,6 +56,8 @@ pub enum What {
     Handled(PageId, usize),
     /// A page that could not run can.
     Wake(PageId),
+    /// A page stops for so long.
+    Stall(PageId, u64),
     Fault,
 }
 
@@ -231,6 +235,7 @@ impl World {
         self.counts.events += 1;
         match what {
             What::Tell(page, told) => self.tell(page, told),
+            What::Late(page, told) => self.tell_now(page, told),
             What::Timer(page, number) => self.timer(page, number),
             What::Read(origin, transaction) => self.read(origin, transaction),
             What::Committed(origin, transaction) => self.committed(origin, transaction),
@@ -242,6 +247,7 @@ impl World {
             What::Again(page, reader) => self.again(page, reader),
             What::Handled(page, reader) => self.handled(page, reader),
             What::Wake(page) => self.wake(page),
+            What::Stall(page, stalled_ms) => self.stop(page, stalled_ms),
             What::Fault => self.fault(),
         }
     }
@@ -257,6 +263,14 @@ impl World {
     }
 
     fn tell(&mut self, page: PageId, told: Told) {
+        let busy_until = self.pages[page].busy_until;
+        if self.time < busy_until {
+            return self.push(busy_until - self.time, What::Tell(page, told));
+        }
+        self.tell_now(page, told);
+    }
+
+    fn tell_now(&mut self, page: PageId, told: Told) {
         match self.pages[page].life {
             Life::Dead => {}
             Life::Cached if matches!(told, Told::Message(_)) => {}
@@ -301,7 +315,10 @@ impl World {
         let origin = self.pages[page].origin;
         match output {
             Output::Store(ticket, op) => self.begin(page, ticket, op, false),
-            Output::Send(message) => self.broadcast(page, &message.encode()),
+            Output::Send(message) => {
+                self.stall_who_asks(page, &message);
+                self.broadcast(page, &message.encode());
+            }
             Output::Acquire(lock, name) => {
                 let freed = self.origins[origin].locks.request(name, (page, lock));
                 self.pass_on(origin, freed, 0);

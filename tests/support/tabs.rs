@@ -34,6 +34,9 @@ pub struct Tabs {
     pub silent: bool,
     /// Transactions of this tab end never.
     pub stores_nothing: Option<usize>,
+    /// Of transactions of this tab it is told only later.
+    pub late_storage: Option<usize>,
+    late: Vec<(usize, Input)>,
     /// This tab is refused every lock.
     pub refuses_locks: Option<usize>,
     /// Commits that tabs entrust to others are on their way for long.
@@ -102,6 +105,9 @@ impl Tabs {
                 self.broadcast(tab, &message);
             }
         }
+        if self.late_storage.is_none() {
+            self.queue.extend(self.late.drain(..));
+        }
         loop {
             while let Some((tab, input)) = self.queue.pop_front() {
                 self.tell(tab, input);
@@ -130,8 +136,11 @@ impl Tabs {
                 self.queue.push_back((tab, Input::LockLost(lock)));
             }
             Output::Store(ticket, op) => {
-                let result = self.table.run(&op);
-                self.queue.push_back((tab, Input::Stored(ticket, result)));
+                let stored = (tab, Input::Stored(ticket, self.table.run(&op)));
+                if self.late_storage == Some(tab) {
+                    return self.late.push(stored);
+                }
+                self.queue.push_back(stored);
             }
             Output::Send(message) => {
                 self.sent += 1;
@@ -406,7 +415,7 @@ impl Tabs {
     /// A frozen tab runs again, and finds what came meanwhile.
     pub fn thaw(&mut self, tab: usize) {
         self.tabs[tab].frozen = false;
-        self.handle(tab, Input::Tick);
+        self.queue.push_back((tab, Input::Tick));
         let backlog = std::mem::take(&mut self.tabs[tab].backlog);
         self.queue.extend(backlog.into_iter().map(|input| (tab, input)));
         self.run();

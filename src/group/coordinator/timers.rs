@@ -58,6 +58,15 @@ impl Coordinator {
         })
     }
 
+    /// True where [`Coordinator::tick`] would fence somebody.
+    pub fn fences(&self, now: Now) -> bool {
+        let due = |(id, timers): (&String, &Timers)| {
+            let next = timers.next().filter(|(at, _)| *at <= now.instant);
+            next.is_some_and(|(_, timer)| timer != Timer::Ping || !self.pings(id))
+        };
+        self.timers.iter().any(due)
+    }
+
     /// Fences who is late, after having asked who is merely silent; the earliest first.
     pub fn tick(&mut self, now: Now, metadata: &dyn Metadata) -> Vec<Fired> {
         let mut fired = Vec::new();

@@ -21,7 +21,7 @@ const HAND_OVER_MS: u64 = 30_000;
 
 impl Office {
     pub(super) fn deadline(&self, visible: bool) -> Option<Instant> {
-        let machine = self.machine.as_ref().and_then(Coordinator::deadline);
+        let machine = self.machine.as_ref().filter(|_| !self.makes_sure()).and_then(Coordinator::deadline);
         let hand_over = self.hand_over_at.filter(|_| !visible && !self.busy());
         machine.min_some(hand_over).min_some(self.retry_at)
     }
@@ -139,8 +139,14 @@ impl Node {
         loop {
             let Some(office) = self.office(name) else { return };
             office.assigning.names.clone_from(&names);
-            let Some(machine) = office.machine.as_mut().filter(|_| !office.assigning.waits()) else { return };
+            if office.machine.is_none() || office.assigning.waits() {
+                return;
+            }
             let Some(waiting) = office.waiting.pop_front() else { return };
+            if office.owes_answer(&waiting.request) {
+                continue;
+            }
+            let Some(machine) = office.machine.as_mut() else { return };
             let unknown = office.topics.unknown(waiting.request.topics.as_deref().unwrap_or_default());
             if !office.topics.complete() {
                 office.waiting.push_front(waiting);
@@ -185,8 +191,11 @@ impl Node {
 
     /// Asks who is silent, and fences who does not answer.
     fn judge(&mut self, name: &str) {
-        let now = self.now;
+        let (now, doubts) = (self.now, self.groups.doubts_stalls);
         let Some(office) = self.office(name) else { return };
+        if doubts && office.is_unsure(now) {
+            return;
+        }
         let Some(machine) = &mut office.machine else { return };
         let mut silent = Vec::new();
         for fired in machine.tick(now, &office.topics) {

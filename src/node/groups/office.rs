@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 
 use super::super::LockId;
 use super::message::{GroupMessage, Term};
-use crate::base::{Error, Instant, Map, TopicId};
+use crate::base::{Error, Instant, Map, Now, TopicId};
 use crate::group::{
     Assigned, Assignors, Coordinator, GroupMember, GroupState, HeartbeatRequest, HeartbeatResponse,
     MemberState, Metadata, Partitions, STATIC_LEAVE_EPOCH, Spec,
@@ -34,6 +34,8 @@ pub(super) struct Office {
     pub(super) assigning: Assigning,
     /// When a hidden coordinator looks for one that is visible.
     pub(super) hand_over_at: Option<Instant>,
+    /// The change that has to be stored before anybody is fenced.
+    sure_at: Option<u64>,
     /// The change that members were told of last.
     pub(super) told: u64,
     /// When the topics are looked up although nobody said that they changed: what was said may be lost.
@@ -65,6 +67,7 @@ impl Office {
             watches: Map::new(),
             assigning: Assigning::default(),
             hand_over_at: None,
+            sure_at: None,
             told: 0,
             refresh_at: now + Self::REFRESH_MS,
         }
@@ -77,6 +80,27 @@ impl Office {
 
     pub(super) fn changed(&mut self, changed: bool) {
         self.version += u64::from(changed);
+    }
+
+    /// True where somebody would be fenced and this node may have been stopped for a while: what the members have said
+    /// then waits in its queue, and another may coordinate the group. It writes the row once more, and judges when that
+    /// is stored; by then it has heard them.
+    pub(super) fn is_unsure(&mut self, now: Now) -> bool {
+        if !self.machine.as_ref().is_some_and(|machine| machine.fences(now)) {
+            self.sure_at = None;
+        } else if self.sure_at.is_none() {
+            self.changed(true);
+            self.sure_at = Some(self.version);
+        } else if !self.makes_sure() {
+            self.sure_at = None;
+            return false;
+        }
+        self.sure_at.is_some()
+    }
+
+    /// True until the row is written that tells whether this node may judge.
+    pub(super) fn makes_sure(&self) -> bool {
+        self.sure_at.is_some_and(|version| self.stored < version)
     }
 
     /// The topics to look up again, where that is due.
@@ -93,6 +117,14 @@ impl Office {
         let member = waiting.request.member.clone();
         let answer = GroupMessage::Answer(self.term.clone(), member, waiting.request.correlation, result);
         self.answers.push_back((self.version, waiting.local, answer));
+    }
+
+    /// True where an answer to an earlier heartbeat of this member waits for the storage. One that asks again meanwhile,
+    /// since it has heard nothing, would be taken a step further each time, and in the end be fenced for an epoch that
+    /// it was never told. It asks once more. A goodbye is never put off.
+    pub(super) fn owes_answer(&self, request: &HeartbeatRequest) -> bool {
+        let to_member = |answer: &GroupMessage| matches!(answer, GroupMessage::Answer(_, member, ..) if *member == request.member);
+        request.epoch >= 0 && self.answers.iter().any(|(_, _, answer)| to_member(answer))
     }
 
     /// Whose next heartbeat would change something: one member where a target is due, then those who are on the way.
