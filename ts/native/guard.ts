@@ -1,7 +1,7 @@
 type Call = (...given: unknown[]) => unknown
 
-/** What runs a closure of the wasm, where its name in the exports begins so. */
-const CLOSURE = '__wasm_bindgen_func_elem'
+/** What runs a closure of the wasm has such a name in the exports: with the symbols of the crate, or without. */
+const CLOSURE = /closures_+invoke|^__wasm_bindgen_func_elem/
 
 /**
  * The exports of an instance, guarded: `trapped` hears of the first trap, wherever it came from. Most of the wasm
@@ -21,8 +21,8 @@ export function guarded(
       } catch (error) {
         // Whatever was thrown, the wasm was left in the middle of something.
         trapped(error instanceof Error ? error.message : String(error))
-        // Below a task there is nobody but the page's own error handler.
-        if (ofTask && depth === 1) return undefined
+        // Below a task there is nobody but the page's own error handler. Nothing is what there is to throw.
+        if (ofTask && depth === 1) return []
         throw error
       } finally {
         depth -= 1
@@ -30,7 +30,7 @@ export function guarded(
     }
   const entries = Object.entries(exports).map(([name, value]) => [
     name,
-    typeof value === 'function' ? guard(value as Call, name.startsWith(CLOSURE)) : value,
+    typeof value === 'function' ? guard(value as Call, CLOSURE.test(name)) : value,
   ])
   return Object.fromEntries(entries)
 }

@@ -71,6 +71,19 @@ describe('where the wasm traps', () => {
     await consumer.disconnect()
   })
 
+  test('in a task of its own, where nobody called it, the page hears nothing, and all goes on', async () => {
+    const { kafka, panics } = watched()
+    const consumer = kafka.consumer({ groupId: 'g', heartbeatInterval: 20 })
+    const values: string[] = []
+    await consumer.subscribe({ topics: ['t'], fromBeginning: true })
+    await consumer.run({ eachMessage: async (payload) => void values.push(textOf(payload)) })
+    destroy()
+    await until(() => panics.length === 1, 'its next timer finds the memory destroyed')
+    await send(kafka, 't', ['after'])
+    await until(() => values.length === 1, 'the record is read')
+    await consumer.disconnect()
+  })
+
   test('a stopped consumer does not touch what is lost', async () => {
     const { kafka } = watched()
     const consumer = kafka.consumer({ groupId: 'g' })
