@@ -29,7 +29,7 @@ function guarded(exports: WebAssembly.Exports, trapped: (reason: unknown) => voi
         return call(...given)
       } catch (error) {
         trapped(error)
-        // Nothing is what there is to throw.
+        // The glue reads what there is to throw from the answer: nothing.
         if (TASK.test(name)) return []
         throw error
       }

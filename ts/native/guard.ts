@@ -21,7 +21,8 @@ export function guarded(
       } catch (error) {
         // Whatever was thrown, the wasm was left in the middle of something.
         trapped(error instanceof Error ? error.message : String(error))
-        // Below a task there is nobody but the page's own error handler. Nothing is what there is to throw.
+        // Below a task there is nobody but the page's own error handler. The glue reads what there is to throw from
+        // the answer: nothing.
         if (ofTask && depth === 1) return []
         throw error
       } finally {

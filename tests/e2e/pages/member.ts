@@ -8,6 +8,7 @@ import {
   type KafkaMessage,
   logLevel,
 } from 'headwater'
+import { sendNumbers } from './numbers.ts'
 
 /** How a member of a group is made. */
 export interface Joining {
@@ -128,14 +129,8 @@ export const driver = {
     await admin.createTopics({ topics: [{ topic, numPartitions }] })
   },
 
-  /** Sends the numbers from `from` to `to`, each to the partition that it is congruent to. */
-  async send(topic: string, partitions: number, from: number, to: number): Promise<void> {
-    const producer = kafka.producer()
-    await producer.connect()
-    const numbers = Array.from({ length: to - from }, (_, index) => from + index)
-    const messages = numbers.map((id) => ({ value: String(id), partition: id % partitions }))
-    await producer.send({ topic, messages })
-    await producer.disconnect()
+  send(topic: string, partitions: number, from: number, to: number): Promise<void> {
+    return sendNumbers(kafka, topic, partitions, from, to)
   },
 
   async join(joining: Joining): Promise<string> {

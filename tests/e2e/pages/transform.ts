@@ -8,6 +8,7 @@ import {
   type TopicPartition,
   type Transaction,
 } from 'headwater'
+import { sendNumbers } from './numbers.ts'
 
 /** Where a transformer may be caught: two of these are inside of `commit()`, before and after the storage's own. */
 export type Stage = 'begun' | 'sent' | 'offsets' | 'writing' | 'stored' | 'committed'
@@ -188,14 +189,8 @@ export const line = {
     await admin.createTopics({ topics: wanted })
   },
 
-  /** Sends the numbers from `from` to `to`, each to the partition that it is congruent to. */
-  async send(topic: string, partitions: number, from: number, to: number): Promise<void> {
-    const producer = kafka.producer()
-    await producer.connect()
-    const numbers = Array.from({ length: to - from }, (_, index) => from + index)
-    const messages = numbers.map((id) => ({ value: String(id), partition: id % partitions }))
-    await producer.send({ topic, messages })
-    await producer.disconnect()
+  send(topic: string, partitions: number, from: number, to: number): Promise<void> {
+    return sendNumbers(kafka, topic, partitions, from, to)
   },
 
   async transform(options: Transforming): Promise<void> {
