@@ -37,6 +37,15 @@ async function survived(others: Seat[], before: Described): Promise<void> {
   expect(await rig.coordinator(others)).toBeDefined()
 }
 
+/**
+ * Records have flowed, and nobody is in the middle of a transaction: who is suspended there keeps the others out of the
+ * storage for a minute and more, which is a case of its own, and no browser keeps such a page in its cache.
+ */
+async function quiet(): Promise<void> {
+  await rig.send(1_200)
+  await rig.drained()
+}
+
 /** Records of which this seat has some in hand, and does not let go of them. */
 async function busy(seat: Seat): Promise<number[]> {
   rig.ledger.hold(seat.name)
@@ -80,7 +89,7 @@ test("the coordinator's tab is killed in mid-handler", async () => {
 test("the coordinator's tab is frozen, and thawed", async () => {
   const { coordinator, others, before } = await four()
   await rig.hideAll()
-  await rig.send(1_200)
+  await quiet()
   rig.over(coordinator)
   await coordinator.tab.freeze()
   await survived(others, before)
@@ -95,7 +104,7 @@ test("the coordinator's tab is frozen, and thawed", async () => {
 
 test("the coordinator's tab is stopped, and goes on", async () => {
   const { coordinator, others, before } = await four()
-  await rig.send(1_200)
+  await quiet()
   rig.over(coordinator)
   await coordinator.tab.stop()
   await others[0]?.tab.show()
@@ -129,7 +138,7 @@ test('the tab of a member is stopped for longer than its session', async () => {
   const { coordinator, others, before } = await four()
   const [stopped, ...rest] = others
   if (stopped === undefined) throw new Error('nobody to stop')
-  await rig.send(1_200)
+  await quiet()
   rig.over(stopped)
   await stopped.tab.stop()
   await survived([coordinator, ...rest], before)
@@ -144,7 +153,7 @@ test('the tab of a member is stopped for longer than its session', async () => {
 
 test("the coordinator's tab goes to another page, and comes back out of the cache", async () => {
   const { coordinator, others, before } = await four()
-  await rig.send(1_200)
+  await quiet()
   rig.over(coordinator)
   await coordinator.tab.page.goto(`${rig.server.url}empty`)
   await survived(others, before)
