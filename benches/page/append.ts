@@ -1,9 +1,12 @@
 import { Kafka } from 'headwater'
 import { type Figure, figure, median } from '../figure.ts'
-import { type Durability, openDatabase, payload, rawBatch, timed, transact } from './raw.ts'
+import { type Durability, events, openDatabase, rawBatch, timed, transact } from './raw.ts'
 
 const RECORD_BYTES = 200
 const BATCH_RECORDS = 1_000
+/** So many calls are timed together, one after another: a page's clock is as coarse as a tenth of a millisecond. */
+const BLOCK = 4
+const SINGLES = 10
 
 /** Durable append of 200 B records, 1,000 a call, against rows of batches and rows of records. */
 async function batches(durability: Durability): Promise<Figure[]> {
@@ -11,24 +14,27 @@ async function batches(durability: Durability): Promise<Figure[]> {
   const database = await openDatabase(`bench-append-${durability}`)
   const producer = new Kafka({ name: `bench-append-${durability}` }).producer()
   await producer.connect()
-  const value = payload(RECORD_BYTES)
-  const messages = Array.from({ length: BATCH_RECORDS }, () => ({ value }))
-  const batch = rawBatch(value, BATCH_RECORDS)
+  const values = events(BATCH_RECORDS, RECORD_BYTES)
+  const messages = values.map((value) => ({ value }))
+  const batch = rawBatch(values)
   const ours: number[] = []
   const batches: number[] = []
   const rows: number[] = []
   let key = 0
-  // The engine compiles what is hot first.
-  for (let round = 0; round < 20; round++) await producer.send({ topic: 'bench', messages, acks })
-  for (let round = 0; round < 40; round++) {
-    ours.push(await timed(() => producer.send({ topic: 'bench', messages, acks })))
-    batches.push(await timed(() => transact(database, durability, (store) => void store.put(batch, key++))))
-    if (round % 5 === 0) {
-      const each = (store: IDBObjectStore) => {
-        for (let index = 0; index < BATCH_RECORDS; index++) store.put(value, key++)
-      }
-      rows.push(await timed(() => transact(database, durability, each)))
-    }
+  const send = () => producer.send({ topic: 'bench', messages, acks })
+  const put = () => transact(database, durability, (store) => void store.put(batch, key++))
+  const putEach = () =>
+    transact(database, durability, (store) => {
+      for (const value of values) store.put(value, key++)
+    })
+  for (let round = 0; round < 30; round++) {
+    const sent = await each(BLOCK, send)
+    const stored = await each(BLOCK, put)
+    // The engine compiles what is hot first.
+    if (round < 10) continue
+    ours.push(sent)
+    batches.push(stored)
+    if (round % 3 === 0) rows.push(await each(1, putEach))
   }
   await producer.disconnect()
   database.close()
@@ -40,30 +46,35 @@ async function batches(durability: Durability): Promise<Figure[]> {
   ]
 }
 
+/** How long one of several calls takes, each begun when the one before has ended. */
+async function each(count: number, work: (index: number) => Promise<unknown>): Promise<number> {
+  const all = await timed(async () => {
+    for (let index = 0; index < count; index++) await work(index)
+  })
+  return all / count
+}
+
 /** One awaited send against one awaited put. */
 async function single(durability: Durability): Promise<Figure> {
   const acks = durability === 'strict' ? -1 : 1
   const database = await openDatabase(`bench-single-${durability}`)
   const producer = new Kafka({ name: `bench-single-${durability}` }).producer()
   await producer.connect()
-  const value = payload(RECORD_BYTES)
+  const values = events(SINGLES, RECORD_BYTES)
   const ours: number[] = []
   const raw: number[] = []
-  // Ten at a time, one after another: a page's clock is as coarse as a tenth of a send.
-  const block = 10
+  let key = 0
   for (let round = 0; round < 60; round++) {
-    const sent = await timed(async () => {
-      for (let each = 0; each < block; each++)
-        await producer.send({ topic: 'bench', messages: [{ value }], acks })
+    const sent = await each(SINGLES, (index) => {
+      const [value = null] = values.slice(index)
+      return producer.send({ topic: 'bench', messages: [{ value }], acks })
     })
-    const put = await timed(async () => {
-      for (let each = 0; each < block; each++) {
-        await transact(database, durability, (store) => void store.put(value, round * block + each))
-      }
-    })
+    const put = await each(SINGLES, (index) =>
+      transact(database, durability, (store) => void store.put(values[index], key++)),
+    )
     if (round < 10) continue
-    ours.push(sent / block)
-    raw.push(put / block)
+    ours.push(sent)
+    raw.push(put)
   }
   await producer.disconnect()
   database.close()

@@ -1,4 +1,4 @@
-import { openDatabase, payload, timed, transact } from './raw.ts'
+import { openDatabase, timed, transact } from './raw.ts'
 
 /**
  * The least that a safe join by raw means takes: the newcomer asks, the coordinator stores what it decided and asks
@@ -7,7 +7,7 @@ import { openDatabase, payload, timed, transact } from './raw.ts'
 export async function serveHandOver(role: 'coordinator' | 'owner'): Promise<void> {
   const database = await openDatabase('bench-handover')
   const channel = new BroadcastChannel('bench-handover')
-  const row = payload(1_000)
+  const row = new Uint8Array(1_000)
   const store = () => transact(database, 'relaxed', (store) => void store.put(row, role))
   const steps: Record<string, string> =
     role === 'owner' ? { revoke: 'revoked' } : { join: 'revoke', revoked: 'assign' }

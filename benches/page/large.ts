@@ -1,5 +1,5 @@
 import { Kafka } from 'headwater'
-import { openDatabase, payload, rawBatch, rows, timed, transact } from './raw.ts'
+import { events, openDatabase, rawBatch, rows, timed, transact } from './raw.ts'
 
 /** The log and the database of these parts: large, and filled once. */
 const NAME = 'bench-large'
@@ -12,9 +12,9 @@ export async function fill(megabytes: number): Promise<void> {
   const producer = new Kafka({ name: NAME }).producer()
   await producer.connect()
   const database = await openDatabase(NAME)
-  const value = payload(RECORD_BYTES)
-  const messages = Array.from({ length: BATCH_RECORDS }, () => ({ value }))
-  const batch = rawBatch(value, BATCH_RECORDS)
+  const values = events(BATCH_RECORDS, RECORD_BYTES)
+  const messages = values.map((value) => ({ value }))
+  const batch = rawBatch(values)
   for (let written = 0; written < megabytes; written++) {
     await producer.send({ topic: 'big', messages, acks: 1 })
     await transact(database, 'relaxed', (store) => void store.put(batch, written))
@@ -39,7 +39,7 @@ export async function addTopics(count: number): Promise<void> {
 
 /** Opens in a new page: until one record is appended, or by hand one row; the wasm comes from memory. */
 export async function open(raw: boolean): Promise<number> {
-  const value = payload(RECORD_BYTES)
+  const [value = null] = events(1, RECORD_BYTES)
   return timed(async () => {
     if (raw) {
       const database = await openDatabase(NAME)
@@ -99,7 +99,7 @@ export async function retain(): Promise<Blocks & { trimmed: number }> {
   await admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: 'big', configEntries }] })
   const producer = kafka.producer()
   await producer.connect()
-  const value = payload(RECORD_BYTES)
+  const [value = null] = events(1, RECORD_BYTES)
   const [before, during] = [[] as number[], [] as number[]]
   let trimmed = 0
   let trimmedAt = Number.POSITIVE_INFINITY
@@ -121,7 +121,7 @@ export async function retain(): Promise<Blocks & { trimmed: number }> {
 /** The same by hand: rows are put while a transaction deletes all others. */
 export async function retainRaw(megabytes: number): Promise<Blocks> {
   const database = await openDatabase(NAME)
-  const value = payload(RECORD_BYTES)
+  const [value = null] = events(1, RECORD_BYTES)
   const blocks: Blocks = { before: 0, during: 0 }
   let deleted: Promise<void> | undefined
   let over = false

@@ -47,21 +47,40 @@ export function now(): number {
   return performance.timeOrigin + performance.now()
 }
 
-/** Bytes that do not compress: databases do. */
-export function payload(bytes: number): Uint8Array {
-  const value = new Uint8Array(bytes)
-  for (let at = 0; at < bytes; at += 65_536) crypto.getRandomValues(value.subarray(at, at + 65_536))
-  return value
+const ACTIONS = ['viewed', 'added', 'removed', 'bought', 'searched', 'shared']
+const WORDS =
+  'a cart of shoes that was left open by its owner while two more pages were loading slowly over bad radio'.split(
+    ' ',
+  )
+
+/**
+ * Events as pages send them: JSON of exactly so many bytes each, no two alike. Browsers compress what they store, so
+ * that a thousand times the same bytes, or bytes by chance, would measure something that no page does.
+ */
+export function events(count: number, bytes: number): Uint8Array[] {
+  const encoder = new TextEncoder()
+  const pick = (words: string[]) => words[Math.floor(Math.random() * words.length)] ?? ''
+  return Array.from({ length: count }, (_, index) => {
+    const event = JSON.stringify({ id: crypto.randomUUID(), event: pick(ACTIONS), item: index })
+    let text = `${event.slice(0, -1)},"text":"`
+    while (text.length < bytes - 2) text += `${pick(WORDS)} `
+    return encoder.encode(`${text.slice(0, bytes - 2)}"}`)
+  })
 }
 
-/** One row that weighs what a batch of these records weighs, with the same content. Each begins with its length. */
-export function rawBatch(value: Uint8Array, records: number): Uint8Array {
-  const stride = value.length + RECORD_OVERHEAD
-  const batch = new Uint8Array(stride * records)
+/**
+ * One row that weighs what a batch of these records weighs, with the same content: what somebody would put who has
+ * encoded it already. So both sides begin with bytes, and what headwater does to them counts, its CRC too. Each record
+ * begins with its length.
+ */
+export function rawBatch(values: Uint8Array[]): Uint8Array {
+  const batch = new Uint8Array(values.reduce((total, { length }) => total + RECORD_OVERHEAD + length, 0))
   const view = new DataView(batch.buffer)
-  for (let index = 0; index < records; index++) {
-    view.setUint32(index * stride, value.length)
-    batch.set(value, index * stride + RECORD_OVERHEAD)
+  let at = 0
+  for (const value of values) {
+    view.setUint32(at, value.length)
+    batch.set(value, at + RECORD_OVERHEAD)
+    at += RECORD_OVERHEAD + value.length
   }
   return batch
 }

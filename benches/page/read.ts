@@ -1,6 +1,6 @@
 import { Kafka } from 'headwater'
 import { type Figure, figure, median } from '../figure.ts'
-import { handEach, openDatabase, payload, rawBatch, rows, timed, transact } from './raw.ts'
+import { events, handEach, openDatabase, rawBatch, rows, timed, transact } from './raw.ts'
 
 const RECORD_BYTES = 200
 const BATCH_RECORDS = 1_000
@@ -49,10 +49,10 @@ export async function read(): Promise<Figure[]> {
   const kafka = new Kafka({ name: 'bench-read' })
   const producer = kafka.producer()
   await producer.connect()
-  const value = payload(RECORD_BYTES)
-  const messages = Array.from({ length: BATCH_RECORDS }, () => ({ value }))
+  const values = events(BATCH_RECORDS, RECORD_BYTES)
+  const messages = values.map((value) => ({ value }))
   const database = await openDatabase('bench-read-raw')
-  const batch = rawBatch(value, BATCH_RECORDS)
+  const batch = rawBatch(values)
   for (let round = 0; round < batches; round++) {
     await producer.send({ topic: 'bench', messages, acks: 1 })
     await transact(database, 'relaxed', (store) => void store.put(batch, round))

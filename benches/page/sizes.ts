@@ -1,6 +1,6 @@
 import { Kafka } from 'headwater'
 import { type Figure, figure, median } from '../figure.ts'
-import { openDatabase, payload, rawBatch, rows, timed, transact } from './raw.ts'
+import { events, openDatabase, rawBatch, rows, timed, transact } from './raw.ts'
 import { consume } from './read.ts'
 
 /** A call's records, their size, and how often it is measured. */
@@ -20,9 +20,9 @@ export async function size({ records, bytes, rounds }: Cell): Promise<Figure[]> 
   const producer = kafka.producer()
   await producer.connect()
   const database = await openDatabase(`${name}-raw`)
-  const value = payload(bytes)
-  const messages = Array.from({ length: records }, () => ({ value }))
-  const batch = rawBatch(value, records)
+  const values = events(records, bytes)
+  const messages = values.map((value) => ({ value }))
+  const batch = rawBatch(values)
   const times = { send: [] as number[], put: [] as number[], fetch: [] as number[], get: [] as number[] }
   // The engine compiles what is hot first.
   const warm = Math.ceil(rounds / 4)

@@ -1,5 +1,5 @@
 import { type Consumer, Kafka } from 'headwater'
-import { handEach, now, openDatabase, payload, rawBatch, rows, transact } from './raw.ts'
+import { events, handEach, now, openDatabase, rawBatch, rows, transact } from './raw.ts'
 
 const NAME = 'bench-spread'
 const RECORD_BYTES = 200
@@ -22,10 +22,10 @@ export async function spread(partitions: number, batches: number): Promise<void>
   await Promise.all([admin.connect(), producer.connect()])
   await admin.createTopics({ topics: [{ topic: 'spread', numPartitions: partitions }] })
   const database = await openDatabase(NAME)
-  const value = payload(RECORD_BYTES)
-  const batch = rawBatch(value, BATCH_RECORDS)
+  const values = events(BATCH_RECORDS, RECORD_BYTES)
+  const batch = rawBatch(values)
   for (let partition = 0; partition < partitions; partition++) {
-    const messages = Array.from({ length: BATCH_RECORDS }, () => ({ value, partition }))
+    const messages = values.map((value) => ({ value, partition }))
     for (let each = 0; each < batches; each++) {
       await producer.send({ topic: 'spread', messages, acks: 1 })
       await transact(database, 'relaxed', (store) => void store.put(batch, partition * batches + each))
