@@ -7,7 +7,7 @@ mod stalls;
 mod support;
 
 use headwater::base::{Code, Error};
-use headwater::client::consumer::Reset;
+use headwater::client::consumer::{FetchLimits, Reset};
 use headwater::node::{
     Answer, Call, Command, ConsumerOptions, Event, GroupMessage, Input, NodeOptions, PageEvent, RebalanceKind,
 };
@@ -353,8 +353,8 @@ fn the_assignment_follows_the_subscription_and_the_topics() {
 #[test]
 fn one_consumer_has_one_caller() {
     let mut world = group(1, 1);
-    let fetch = world.call(0, Call::Fetch(CONSUMER, 1 << 20));
-    assert_eq!(code(world.ask(0, Call::Fetch(CONSUMER, 1 << 20))), Code::InvalidRequest);
+    let fetch = world.call(0, Call::Fetch(CONSUMER, FetchLimits::up_to(1 << 20)));
+    assert_eq!(code(world.ask(0, Call::Fetch(CONSUMER, FetchLimits::up_to(1 << 20)))), Code::InvalidRequest);
     assert!(world.waits(0, fetch), "the first goes on");
     assert_eq!(code(world.ask(0, Call::Join(CONSUMER))), Code::InvalidRequest);
     assert_eq!(code(world.ask(0, Call::Rebalance(CONSUMER))), Code::InvalidRequest);

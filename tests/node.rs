@@ -2,6 +2,8 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "node/fetching.rs"]
+mod fetching;
 mod support;
 
 use headwater::base::{Code, Error, TopicConfig};
@@ -44,66 +46,6 @@ fn partitions_that_an_application_assigns_by_itself_are_read_without_a_group() {
     assert_eq!(origin.ask(node, assigned(2, None)).unwrap_err().code(), Code::UnknownTopicOrPartition);
     let join = origin.ask(node, Call::Join(CONSUMER)).unwrap_err();
     assert_eq!(join.code(), Code::InvalidRequest);
-}
-
-#[test]
-fn a_record_of_one_node_reaches_the_waiting_consumer_of_another_by_a_notice() {
-    let mut origin = Tabs::default();
-    let (writer, reader) = (origin.tab(), origin.tab());
-    let join = origin.join(reader, "chat");
-    origin.answer(reader, join).unwrap();
-    let fetch = origin.call(reader, Call::Fetch(1, 1 << 20));
-    assert!(origin.waits(reader, fetch));
-    origin.send(writer, "chat", -1, "hello");
-    assert_eq!(origin.fetched(reader, fetch), ["hello"]);
-}
-
-#[test]
-fn a_lost_notice_only_delays() {
-    let mut origin = silent();
-    let (writer, reader) = (origin.tab(), origin.tab());
-    let join = origin.join(reader, "chat");
-    origin.answer(reader, join).unwrap();
-    let fetch = origin.call(reader, Call::Fetch(1, 1 << 20));
-    origin.send(writer, "chat", -1, "hello");
-    assert!(origin.waits(reader, fetch));
-    origin.pass(5_000);
-    assert_eq!(origin.fetched(reader, fetch), ["hello"]);
-}
-
-#[test]
-fn seek_before_the_assignment_is_not_forgotten() {
-    let mut origin = Tabs::default();
-    let node = origin.tab();
-    for value in ["a", "b", "c"] {
-        origin.send(node, "chat", -1, value);
-    }
-    origin.subscribe(node, CONSUMER, "chat", ConsumerOptions::new("ui"));
-    origin.command(node, Command::Seek("chat".into(), 0, 2));
-    let join = origin.join_subscribed(node, CONSUMER);
-    origin.answer(node, join).unwrap();
-    let fetch = origin.call(node, Call::Fetch(1, 1 << 20));
-    assert_eq!(origin.fetched(node, fetch), ["c"]);
-    origin.handle(node, Input::Consumer(1, Command::Seek("chat".into(), 0, -2)));
-    let fetch = origin.call(node, Call::Fetch(1, 1 << 20));
-    assert_eq!(origin.fetched(node, fetch), ["a", "b", "c"]);
-    origin.handle(node, Input::Consumer(1, Command::Seek("chat".into(), 0, 99)));
-    let fetch = origin.call(node, Call::Fetch(1, 1 << 20));
-    assert_eq!(origin.fetched(node, fetch), ["a", "b", "c"], "out of range: the reset policy decides");
-}
-
-#[test]
-fn a_paused_partition_is_not_read_until_it_is_resumed() {
-    let mut origin = Tabs::default();
-    let node = origin.tab();
-    origin.send(node, "chat", -1, "a");
-    let join = origin.join(node, "chat");
-    origin.answer(node, join).unwrap();
-    origin.handle(node, Input::Consumer(1, Command::Pause("chat".into(), 0, true)));
-    let fetch = origin.call(node, Call::Fetch(1, 1 << 20));
-    assert!(origin.waits(node, fetch));
-    origin.handle(node, Input::Consumer(1, Command::Pause("chat".into(), 0, false)));
-    assert_eq!(origin.fetched(node, fetch), ["a"]);
 }
 
 #[test]

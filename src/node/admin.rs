@@ -54,7 +54,7 @@ impl Node {
             Call::Rebalance(id) => self.rebalance(call, id),
             Call::Leave(id) => self.leave(id, Some(call)),
             Call::Assign(id, partitions) => self.assign(call, id, partitions),
-            Call::Fetch(id, bytes_max) => self.fetch(call, id, bytes_max),
+            Call::Fetch(id, limits) => self.fetch(call, id, limits),
             Call::Commit(id, offsets) => self.commit(call, id, offsets),
             Call::Forward(id, options) => self.forward(call, id, options),
             Call::StopForward(id) => self.stop_forward(call, id),

@@ -3,7 +3,7 @@ use std::rc::Rc;
 use super::consumers::Rebalance;
 use super::{AnyOp, AnyReply, ConsumerId, ForwarderId, LockId, Message, Ticket};
 use crate::base::{Code, Error, Map, Offset, ProducerId, TopicConfig};
-use crate::client::consumer::{Records, Reset};
+use crate::client::consumer::{FetchLimits, Records, Reset};
 use crate::client::forwarder::{Delivery, WireBatch};
 use crate::client::producer::{CallId, Sent};
 use crate::group::{GroupRow, Partitions, Spec};
@@ -230,7 +230,7 @@ pub enum Call {
     /// Read these partitions and no others, as a member of no group.
     Assign(ConsumerId, Vec<Assigned>),
     /// Wait for records.
-    Fetch(ConsumerId, usize),
+    Fetch(ConsumerId, FetchLimits),
     /// Commit these offsets.
     Commit(ConsumerId, Vec<Position>),
     /// Forward a topic.

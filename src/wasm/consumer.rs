@@ -8,7 +8,7 @@ use super::fields::{array, bytes, flag, integer_of, list, number, object, text, 
 use super::page::{PageDriver, ask, nothing};
 use super::{error, records};
 use crate::base::{Code, Error};
-use crate::client::consumer::{Records, Reset};
+use crate::client::consumer::{FetchLimits, Records, Reset};
 use crate::log::batch::BatchHeader;
 use crate::node::{
     Answer, Assigned, Call, Command, ConsumerId, ConsumerOptions, Position, Rebalance, RebalanceKind,
@@ -118,9 +118,15 @@ impl Consumer {
         self.command(Command::Subscribe(topic, reset(from_beginning)));
     }
 
-    /// Resolves with records when there are any, or with `undefined` once it is woken.
-    pub fn fetch(&self, bytes_max: u32) -> Promise {
-        ask(&self.driver, Call::Fetch(self.id, bytes_max as usize), |answer| match answer {
+    /// Resolves with records of one partition when all have `bytes_min` or the wait is over, or with `undefined` where
+    /// there are none then, and once it is woken.
+    pub fn fetch(&self, bytes_max: u32, bytes_min: u32, wait_ms: u32) -> Promise {
+        let limits = FetchLimits {
+            bytes_max: bytes_max as usize,
+            bytes_min: bytes_min as usize,
+            wait_ms: u64::from(wait_ms),
+        };
+        ask(&self.driver, Call::Fetch(self.id, limits), |answer| match answer {
             Answer::Records(Some(records)) => fetched(&records),
             _ => Ok(JsValue::UNDEFINED),
         })

@@ -2,7 +2,7 @@
 //! commits; it takes the steps of a rebalance between two handlers, as `consumer.run` does.
 
 use headwater::base::{Code, Error, Offset, TopicPartition};
-use headwater::client::consumer::{Records, Reset};
+use headwater::client::consumer::{FetchLimits, Records, Reset};
 use headwater::log::batch;
 use headwater::node::{Answer, Call, Command, ConsumerOptions, Input, Rebalance, RebalanceKind};
 
@@ -216,7 +216,7 @@ impl World {
             return self.take_step(page, index, step);
         }
         reader.stage = Stage::Fetches;
-        self.call(page, Call::Fetch(id, FETCH_BYTES), Asked::Fetch(index));
+        self.call(page, Call::Fetch(id, FetchLimits::up_to(FETCH_BYTES)), Asked::Fetch(index));
     }
 
     fn take_step(&mut self, page: PageId, index: usize, step: Rebalance) {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use headwater::base::{Error, Now, Offset, TopicConfig};
-use headwater::client::consumer::Reset;
+use headwater::client::consumer::{FetchLimits, Reset};
 use headwater::client::forwarder::WireBatch;
 use headwater::group::{Assigned, DescribeGroup, GroupRow};
 use headwater::log::batch::{Compression, records};
@@ -355,7 +355,7 @@ impl Tabs {
     pub fn read(&mut self, tab: usize) -> Vec<String> {
         let mut values = Vec::new();
         loop {
-            let call = self.call(tab, Call::Fetch(CONSUMER, 1 << 20));
+            let call = self.call(tab, Call::Fetch(CONSUMER, FetchLimits::up_to(1 << 20)));
             if self.waits(tab, call) {
                 self.command(tab, Command::Wake);
                 self.answer(tab, call).unwrap();

@@ -30,13 +30,16 @@ export interface ConsumerConfig extends RebalanceListener {
   groupId: string
   /** Names a member that comes back: after a reload it has its partitions again, without a rebalance. */
   groupInstanceId?: string
-  /** How much one fetch reads, in bytes. Default 1 MiB. */
+  /** The most that one fetch brings of a partition, in bytes; one batch comes however large it is. Default 1 MiB. */
   maxBytesPerPartition?: number
-  /** The most that one fetch reads, in bytes; one partition at a time is read. Default 10 MiB. */
+  /** The most that one fetch brings, in bytes. A fetch brings one partition's records. Default 10 MiB. */
   maxBytes?: number
-  /** Accepted and ignored: a fetch answers with what there is. */
+  /**
+   * A fetch waits until the partitions of this consumer have so many bytes for it, or until `maxWaitTimeInMs` is over.
+   * What one partition may bring is always enough. Default 1.
+   */
   minBytes?: number
-  /** How long a fetch waits for records before it shows as FETCH and is asked again. Default 5000. */
+  /** How long a fetch waits for `minBytes` before it comes with what there is, in milliseconds. Default 5000. */
   maxWaitTimeInMs?: number
   /** See {@link RetryOptions}. */
   retry?: RetryOptions
@@ -74,6 +77,9 @@ export interface ConsumerConfig extends RebalanceListener {
   rackId?: string
 }
 
+/** A shorter wait for records would keep the processor busy. */
+const WAIT_MIN_MS = 50
+
 /** More heartbeats would tell nobody more. */
 const HEARTBEAT_MIN_MS = 50
 
@@ -109,8 +115,9 @@ export function runnerOptions({
     subscription,
     config: Object.fromEntries(listener.filter(([, value]) => value !== undefined)),
     retry: retryOptions(shared.retry, config.retry),
-    bytesMax: Math.min(config.maxBytesPerPartition ?? 1 << 20, config.maxBytes ?? 10 << 20),
-    maxWaitTimeInMs: config.maxWaitTimeInMs ?? 5_000,
+    bytesMax: unsigned(Math.min(config.maxBytesPerPartition ?? 1 << 20, config.maxBytes ?? 10 << 20)),
+    minBytes: unsigned(config.minBytes ?? 1),
+    maxWaitTimeInMs: unsigned(Math.max(config.maxWaitTimeInMs ?? 5_000, WAIT_MIN_MS)),
     heartbeatInterval,
     rebalanceTimeout,
     assignor: assigners.names[0] ?? '',
@@ -132,6 +139,11 @@ export function liveness({ sessionTimeout = 30_000, heartbeatInterval }: Consume
   heartbeatInterval: number
 } {
   return { sessionTimeout, heartbeatInterval: heartbeatInterval ?? Math.floor(sessionTimeout / 3) }
+}
+
+/** What the wasm takes for a number; there is no greater one. */
+function unsigned(number: number): number {
+  return Math.min(Math.max(number, 0), 2 ** 32 - 1)
 }
 
 function memberOptions(config: ConsumerConfig, clientId: string, assignors: string[]): ConsumerOptions {

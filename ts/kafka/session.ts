@@ -22,6 +22,7 @@ export interface SessionOptions {
   readonly config: ConsumerRunConfig
   readonly retry: Required<RetryOptions>
   readonly bytesMax: number
+  readonly minBytes: number
   readonly maxWaitTimeInMs: number
   readonly heartbeatInterval: number
   readonly rebalanceTimeout: number
@@ -46,9 +47,6 @@ export interface ManualAssignment extends TopicPartition {
   /** Where to begin if there is neither. */
   fromBeginning: boolean
 }
-
-/** A shorter wait for records would keep the processor busy. */
-const WAIT_MIN_MS = 50
 
 /** One membership: what is assigned, fetched, handled and committed between a join and a leave. */
 export class Session implements Around {
@@ -291,14 +289,12 @@ export class Session implements Around {
   }
 
   private async fetch(): Promise<void> {
-    const { emit, bytesMax, maxWaitTimeInMs, intercept } = this.options
+    const { emit, bytesMax, minBytes, maxWaitTimeInMs, intercept } = this.options
     const { moment } = this
     const start = Date.now()
     emit('FETCH_START', { nodeId: 0 })
-    const wake = () => this.member.tell((native) => native.wake())
-    const timer = setTimeout(wake, Math.max(maxWaitTimeInMs, WAIT_MIN_MS))
     const fetched = await this.member
-      .run((native) => native.fetch(bytesMax) as Promise<Fetched | undefined>)
+      .run((native) => native.fetch(bytesMax, minBytes, maxWaitTimeInMs) as Promise<Fetched | undefined>)
       .then(
         (fetched) => {
           this.failedFetches = 0
@@ -306,7 +302,6 @@ export class Session implements Around {
         },
         (thrown: unknown) => this.fetchFailed(thrown),
       )
-      .finally(() => clearTimeout(timer))
     emit('FETCH', { nodeId: 0, numberOfBatches: fetched === undefined ? 0 : 1, duration: Date.now() - start })
     if (fetched === undefined) return this.heartbeat()
     const assigned = this.assignment.get(fetched)

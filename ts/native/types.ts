@@ -163,8 +163,11 @@ export interface NativeConsumer {
   /** The step is done. */
   rebalanced(): void
   leave(): Promise<void>
-  /** One at a time; `undefined` where it was woken. */
-  fetch(bytesMax: number): Promise<Fetched | undefined>
+  /**
+   * One at a time: up to `bytesMax` of one partition, as soon as all partitions have `bytesMin`, or what there is after
+   * `waitMs`; `undefined` where there is nothing then, and where it was woken.
+   */
+  fetch(bytesMax: number, bytesMin: number, waitMs: number): Promise<Fetched | undefined>
   wake(): void
   seek(topic: string, partition: number, offset: bigint): void
   pause(topic: string, partition: number): void

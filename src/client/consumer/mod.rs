@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! assign() -> FetchOffsets, ListBounds -> ready -> activate()
-//! fetch()  -> Fetch -> records, or a wait for a notice that something was appended
+//! fetch()  -> Fetch -> enough records, or a wait for a notice that something was appended
 //! stop()   -> what is under way is stale -> remove()
 //! ```
 
@@ -49,6 +49,39 @@ pub struct Records {
     pub batches: Vec<Vec<u8>>,
 }
 
+impl Records {
+    fn bytes(&self) -> usize {
+        self.batches.iter().map(Vec::len).sum()
+    }
+}
+
+/// How much a call of [`Consumer::fetch`] wants, and how long it waits for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FetchLimits {
+    /// Kafka's `max.partition.fetch.bytes`. The first batch comes however large it is.
+    pub bytes_max: usize,
+    /// Kafka's `fetch.min.bytes`, over all partitions: with less, the call waits.
+    pub bytes_min: usize,
+    /// Kafka's `fetch.max.wait.ms`: after it the call ends with what there is.
+    pub wait_ms: u64,
+}
+
+impl FetchLimits {
+    /// Whatever there is, up to so many bytes, however long it takes.
+    pub fn up_to(bytes_max: usize) -> Self {
+        Self { bytes_max, bytes_min: 1, wait_ms: u64::MAX }
+    }
+}
+
+/// A call of [`Consumer::fetch`] that was not answered.
+#[derive(Clone, Copy)]
+struct Waiting {
+    call: CallId,
+    limits: FetchLimits,
+    /// `None` once the wait is over: the call ends with what the read under way brings.
+    until: Option<Instant>,
+}
+
 /// The consumer of one application in one group.
 pub struct Consumer {
     group: String,
@@ -56,7 +89,14 @@ pub struct Consumer {
     positions: Map<TopicPartition, Position>,
     /// The partition that is asked next, so that none starves.
     turn: usize,
-    waiting: Option<(CallId, usize)>,
+    waiting: Option<Waiting>,
+    /// Records that were read and not handed out: there are not enough of them. Their partitions are at the first of
+    /// them still for everybody else.
+    held: Vec<Records>,
+    /// What was handed out last begins there: until the next call nobody has begun with it.
+    handed: Option<(TopicPartition, Offset)>,
+    /// There were enough, or the wait was over: what is left of them is handed out without a wait.
+    enough: bool,
     in_flight: bool,
     /// Counts the assignments: what was looked up for an earlier one is void.
     lookups: u64,
@@ -78,6 +118,9 @@ impl Consumer {
             positions: Map::new(),
             turn: 0,
             waiting: None,
+            held: Vec::new(),
+            handed: None,
+            enough: false,
             in_flight: false,
             lookups: 0,
             look_up_at: None,
@@ -130,17 +173,20 @@ impl Consumer {
 
     /// These partitions are about to be given up: they are read no more, and may still be committed.
     pub fn stop(&mut self, partitions: &Partitions) {
+        self.drop_held(|tp| partitions.contains(tp));
         let stopped = self.positions.iter_mut().filter(|(tp, _)| partitions.contains(**tp));
         stopped.for_each(|(_, position)| position.stop());
     }
 
     /// Gives up all but these partitions.
     pub fn keep(&mut self, partitions: &Partitions) {
+        self.drop_held(|tp| !partitions.contains(tp));
         self.positions.retain(|tp, _| partitions.contains(*tp));
     }
 
     /// These partitions are given up.
     pub fn remove(&mut self, partitions: &Partitions) {
+        self.drop_held(|tp| partitions.contains(tp));
         self.positions.retain(|tp, _| !partitions.contains(*tp));
         let positions = &self.positions;
         self.topics.retain(|id, _| positions.keys().any(|tp| tp.topic == *id));
@@ -151,6 +197,7 @@ impl Consumer {
         self.lookups += 1;
         self.look_up_at = None;
         self.positions.clear();
+        self.held.clear();
         self.wake();
     }
 
@@ -198,36 +245,84 @@ impl Consumer {
     }
 
     /// Asks for records; one call at a time: false where another one waits.
-    pub fn fetch(&mut self, now: Now, call: CallId, bytes_max: usize) -> bool {
+    pub fn fetch(&mut self, now: Now, call: CallId, limits: FetchLimits) -> bool {
         if self.waiting.is_some() {
             return false;
         }
-        self.waiting = Some((call, bytes_max));
-        self.recheck_at = Some(now.instant + Self::RECHECK_MS);
+        // What one partition may bring is always enough: the others may have nothing.
+        let bytes_min = limits.bytes_min.min(limits.bytes_max);
+        let until = Some(now.instant.saturating_add(limits.wait_ms));
+        self.waiting = Some(Waiting { call, limits: FetchLimits { bytes_min, ..limits }, until });
+        self.handed = None;
+        self.recheck(now);
+        self.hand_out();
         self.start_fetch();
         true
     }
 
-    /// Ends a waiting fetch without records.
+    /// Ends a waiting fetch without records. What is held comes with the next one.
     pub fn wake(&mut self) {
-        if let Some((call, _)) = self.waiting.take() {
-            self.outputs.push_back(Output::Records(call, None));
+        if let Some(waiting) = self.waiting.take() {
+            self.outputs.push_back(Output::Records(waiting.call, None));
         }
-        self.recheck_at = None;
+    }
+
+    /// Looks at the ends again from time to time, however often fetches end meanwhile.
+    fn recheck(&mut self, now: Now) {
+        let due = self.recheck_at.is_none_or(|at| at <= now.instant);
+        if due && self.recheck_at.replace(now.instant + Self::RECHECK_MS).is_some() {
+            self.positions.values_mut().for_each(Position::doubt_end);
+        }
+    }
+
+    /// Answers the call that waits with some of what is held, where that is enough.
+    fn hand_out(&mut self) {
+        let Some(waiting) = self.waiting else { return };
+        let enough = self.held.iter().map(Records::bytes).sum::<usize>() >= waiting.limits.bytes_min;
+        if !self.held.is_empty() && (enough || self.enough) {
+            let records = self.held.remove(0);
+            self.enough = !self.held.is_empty();
+            self.handed = Some((records.tp, records.from));
+            self.waiting = None;
+            self.outputs.push_back(Output::Records(waiting.call, Some(records)));
+        }
+    }
+
+    fn hold(&mut self, records: Records) {
+        match self.held.iter_mut().find(|held| held.tp == records.tp) {
+            Some(held) => {
+                held.end = records.end;
+                held.batches.extend(records.batches);
+            }
+            None => self.held.push(records),
+        }
+    }
+
+    /// These partitions are read again from where they are, if at all.
+    fn drop_held(&mut self, dropped: impl Fn(TopicPartition) -> bool) {
+        for records in &self.held {
+            if let Some(position) = self.positions.get_mut(&records.tp).filter(|_| dropped(records.tp)) {
+                position.fetched_to(records.from);
+            }
+        }
+        self.held.retain(|records| !dropped(records.tp));
     }
 
     fn start_fetch(&mut self) {
-        let Some((_, bytes_max)) = self.waiting.filter(|_| !self.in_flight) else { return };
+        let Some(Waiting { limits, until, .. }) = self.waiting.filter(|_| !self.in_flight) else { return };
         let count = self.positions.len();
         let turns = (0..count).map(|step| (self.turn + step) % count.max(1));
         for index in turns {
             let Some((tp, position)) = self.positions.iter().nth(index) else { continue };
             let Some(offset) = position.wants() else { continue };
-            let fetch = Fetch { tp: *tp, offset, batches_max: position.batches_for(bytes_max) };
+            let fetch = Fetch { tp: *tp, offset, batches_max: position.batches_for(limits.bytes_max) };
             self.outputs.push_back(Output::Fetch(fetch, position.seeks));
             self.in_flight = true;
             self.turn = index + 1;
             return;
+        }
+        if until.is_none() {
+            self.wake();
         }
     }
 
@@ -246,21 +341,26 @@ impl Consumer {
         match (position, result) {
             (None, _) => {}
             (Some(_), Err(error)) => {
-                if let Some((call, _)) = self.waiting.take() {
-                    self.outputs.push_back(Output::Failed(call, error));
+                if let Some(waiting) = self.waiting.take() {
+                    self.outputs.push_back(Output::Failed(waiting.call, error));
                 }
                 return;
             }
-            (Some(position), Ok(fetched)) => {
-                let records = position.took(offset, &fetched);
-                if let (Some(next), Some((call, _))) = (records, self.waiting) {
-                    position.fetched_to(next);
-                    self.waiting = None;
-                    self.recheck_at = None;
-                    let topic = self.topics.get(&tp.topic).cloned().unwrap_or_default();
-                    let records =
-                        Records { tp, topic, from: offset, end: fetched.end, batches: fetched.batches };
-                    self.outputs.push_back(Output::Records(call, Some(records)));
+            (Some(position), Ok(mut fetched)) => {
+                let limit = self.waiting.map_or(0, |waiting| waiting.limits.bytes_max);
+                let held = self.held.iter().find(|held| held.tp == tp).map_or(0, Records::bytes);
+                let found = fetched.batches.len();
+                let next = position.took(offset, &mut fetched, (held, limit));
+                if self.waiting.is_some() {
+                    // A partition that brings as much as it may is enough by itself.
+                    self.enough |= fetched.batches.len() < found;
+                    if let Some(next) = next {
+                        position.fetched_to(next);
+                        let topic = self.topics.get(&tp.topic).cloned().unwrap_or_default();
+                        let (end, batches) = (fetched.end, fetched.batches);
+                        self.hold(Records { tp, topic, from: offset, end, batches });
+                    }
+                    self.hand_out();
                 }
             }
         }
@@ -270,6 +370,7 @@ impl Consumer {
     /// There is no such partition any more: it is read no more, until the group says what is there instead.
     pub fn gone(&mut self, tp: TopicPartition) {
         self.in_flight = false;
+        self.drop_held(|held| held == tp);
         if let Some(position) = self.positions.get_mut(&tp) {
             position.stop();
         }
@@ -286,6 +387,8 @@ impl Consumer {
 
     /// Reads on from `offset`; -1 is the end, -2 the beginning.
     pub fn seek(&mut self, tp: TopicPartition, offset: Offset) {
+        self.drop_held(|held| held == tp);
+        self.handed.take_if(|(handed, _)| *handed == tp);
         if let Some(position) = self.positions.get_mut(&tp) {
             position.seek(offset);
             if position.next.is_none() {
@@ -298,6 +401,7 @@ impl Consumer {
 
     /// Stops or resumes the reading of a partition.
     pub fn pause(&mut self, tp: TopicPartition, paused: bool) {
+        self.drop_held(|held| paused && held == tp);
         if let Some(position) = self.positions.get_mut(&tp) {
             position.pause(paused);
             self.start_fetch();
@@ -306,9 +410,13 @@ impl Consumer {
 
     /// Time has passed.
     pub fn tick(&mut self, now: Now) {
-        if self.recheck_at.is_some_and(|at| at <= now.instant) {
-            self.recheck_at = Some(now.instant + Self::RECHECK_MS);
-            self.positions.values_mut().for_each(Position::doubt_end);
+        if let Some(waiting) = self.waiting {
+            self.recheck(now);
+            if waiting.until.is_some_and(|until| until <= now.instant) {
+                let limits = FetchLimits { bytes_min: 1, ..waiting.limits };
+                self.waiting = Some(Waiting { limits, until: None, ..waiting });
+                self.hand_out();
+            }
             self.start_fetch();
         }
         if self.look_up_at.is_some_and(|at| at <= now.instant) {
@@ -318,7 +426,9 @@ impl Consumer {
 
     /// When [`Consumer::tick`] is needed next.
     pub fn deadline(&self) -> Option<Instant> {
-        self.recheck_at.into_iter().chain(self.look_up_at).min()
+        let until = self.waiting.and_then(|waiting| waiting.until);
+        let recheck = self.recheck_at.filter(|_| self.waiting.is_some());
+        [until, recheck, self.look_up_at].into_iter().flatten().min()
     }
 
     /// True while a fetch waits for records.
@@ -336,9 +446,12 @@ impl Consumer {
         self.topics.get(&id).map(String::as_str)
     }
 
-    /// The next offset to read of a partition that is assigned.
+    /// The next offset of a partition that is assigned which nobody was given, or has had the time to begin with.
     pub fn position(&self, tp: TopicPartition) -> Option<Offset> {
-        self.positions.get(&tp)?.next
+        let held = self.held.iter().map(|held| (held.tp, held.from));
+        let held = held.chain(self.handed).find(|(held, _)| *held == tp).map(|(_, from)| from);
+        let next = self.positions.get(&tp)?.next;
+        held.or(next)
     }
 
     /// The assigned partition of this name.

@@ -94,16 +94,28 @@ impl Position {
         (bytes / self.batch_bytes.max(1)).clamp(1, Self::BATCHES_MAX)
     }
 
-    /// What a fetch says: the offset to go on from where it brought records.
-    pub(super) fn took(&mut self, offset: Offset, fetched: &Fetched) -> Option<Offset> {
+    /// What a fetch says: the offset to go on from where it brought records. Batches that exceed the limit, together with
+    /// what is held already, are left for the next one, but for the first.
+    pub(super) fn took(
+        &mut self,
+        offset: Offset,
+        fetched: &mut Fetched,
+        (held, limit): (usize, usize),
+    ) -> Option<Offset> {
         self.end = Some(fetched.end);
         if offset < fetched.start || offset > fetched.end {
             self.next = Some(if self.reset == Reset::Earliest { fetched.start } else { fetched.end });
             return None;
         }
+        let mut all = held;
+        let mut fitting = 0;
+        for batch in &fetched.batches {
+            all += batch.len();
+            fitting += usize::from(all <= limit || all == batch.len());
+        }
+        self.batch_bytes = (all - held).div_ceil(fetched.batches.len().max(1));
+        fetched.batches.truncate(fitting);
         let last = fetched.batches.last()?;
-        let bytes: usize = fetched.batches.iter().map(Vec::len).sum();
-        self.batch_bytes = bytes.div_ceil(fetched.batches.len());
         BatchHeader::read(last).ok().map(|header| header.next_offset())
     }
 

@@ -10,7 +10,7 @@ pub use steps::{Rebalance, RebalanceKind};
 use super::groups::SeatId;
 use super::{Answer, AnyReply, Assigned, Command, ConsumerId, ConsumerOptions, Node, Pending};
 use crate::base::{Code, Error, Instant, Map, Now, Offset, TopicPartition};
-use crate::client::consumer::{self, Consumer, Reset};
+use crate::client::consumer::{self, Consumer, FetchLimits, Reset};
 use crate::client::producer::CallId;
 use crate::group::MemberEvent;
 use crate::log::TopicRow;
@@ -151,13 +151,13 @@ impl Node {
         consumer.position(consumer.partition(topic, partition)?)
     }
 
-    pub(super) fn fetch(&mut self, call: CallId, id: ConsumerId, bytes_max: usize) {
+    pub(super) fn fetch(&mut self, call: CallId, id: ConsumerId, limits: FetchLimits) {
         let now = self.now;
         let Some(member) = self.consumers.get(id).filter(|member| member.phase != Phase::Out) else {
             return self.done(call, Err(closed()));
         };
         let seat = member.seat();
-        if !member.consumer.fetch(now, call, bytes_max) {
+        if !member.consumer.fetch(now, call, limits) {
             return self.done(call, Err(overlapping("a fetch")));
         }
         if let Some(seat) = seat {

@@ -146,6 +146,7 @@ export function session(
       config,
       retry: retryOptions({ initialRetryTime: 1 }),
       bytesMax: 1,
+      minBytes: 1,
       maxWaitTimeInMs: 60_000,
       heartbeatInterval: 60_000,
       rebalanceTimeout: 60_000,
