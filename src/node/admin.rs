@@ -93,6 +93,9 @@ impl Node {
 
     pub(super) fn administered(&mut self, call: CallId, result: Result<AnyReply, Error>) {
         let changing = self.topics.changing.remove(&call);
+        if let Ok(AnyReply::DeleteTopic(_)) = &result {
+            self.maintenance.hasten(self.now);
+        }
         match (&result, changing) {
             (Ok(_), Some(name)) => {
                 self.announce_topic(&name);

@@ -1,15 +1,19 @@
 use super::{AnyOp, AnyReply, Event, LockId, Node, Output, PageEvent, Pending};
-use crate::base::{Error, Instant, Map, Now, Offset, Random, TopicPartition};
+use crate::base::{Error, Instant, Map, Now, Offset, Random, TopicId, TopicPartition};
 use crate::client::compaction::{self, Compaction};
 use crate::client::retention::{self, Retention, Sizes};
-use crate::log::ops::{BeginMaintenance, ExpireProducers, Measure, Trim};
+use crate::log::ops::{BeginMaintenance, ExpireProducers, Measure, Purge, Round, Trim};
 use crate::log::{Key, TopicRow};
 
-/// Retention and compaction, a partition at a time, by one node, while its page is idle. Every step is one short
+/// The removal of deleted topics, retention and compaction, a partition at a time, by one node, while its page is idle. Every step is one short
 /// transaction that is as good alone: a round that is broken off has done no harm.
 pub(super) struct Maintenance {
     next_at: Instant,
     lock: Option<LockId>,
+    /// Another round is to follow this one at once.
+    again: bool,
+    /// Topics of the round that were deleted, and are not gone.
+    deleted: Vec<TopicId>,
     /// What is left of the round.
     partitions: Vec<(String, TopicRow, TopicPartition)>,
     work: Option<Work>,
@@ -32,6 +36,7 @@ struct Work {
 pub(super) enum Step {
     Begin,
     Expire,
+    Purge,
     Measure,
     Trim(Offset),
     Compact,
@@ -51,11 +56,22 @@ impl Maintenance {
         Self {
             next_at: now.instant + Self::FIRST_MS + jitter,
             lock: None,
+            again: false,
+            deleted: Vec::new(),
             partitions: Vec::new(),
             work: None,
             waiting: None,
             idle: 0,
             sizes: Map::new(),
+        }
+    }
+
+    /// Somebody deleted a topic: its records are to go as soon as the page is idle.
+    pub(super) fn hasten(&mut self, now: Now) {
+        if self.lock.is_some() {
+            self.again = true;
+        } else {
+            self.next_at = self.next_at.min(now.instant);
         }
     }
 
@@ -118,6 +134,7 @@ impl Node {
     fn end_maintenance(&mut self) {
         let maintenance = &mut self.maintenance;
         maintenance.next_at = self.now.instant + Maintenance::INTERVAL_MS;
+        (maintenance.again, maintenance.deleted) = (false, Vec::new());
         maintenance.partitions.clear();
         (maintenance.work, maintenance.waiting) = (None, None);
         // What is under way answers to nobody.
@@ -132,17 +149,35 @@ impl Node {
             return;
         }
         match (step, result) {
-            (Step::Begin, Ok(AnyReply::BeginMaintenance(Some(topics)))) => {
+            (Step::Begin, Ok(AnyReply::BeginMaintenance(Round { topics, deleted }))) => {
+                if topics.is_empty() && deleted.is_empty() {
+                    return self.end_maintenance();
+                }
+                self.maintenance.deleted = deleted;
                 let each = |(name, row): (String, TopicRow)| {
                     row.topic_partitions().map(move |tp| (name.clone(), row.clone(), tp)).collect::<Vec<_>>()
                 };
                 self.maintenance.partitions = topics.into_iter().flat_map(each).collect();
                 let partitions = &self.maintenance.partitions;
-                self.maintenance.sizes.retain(|tp, _| partitions.iter().any(|(_, _, each)| each == tp));
-                self.maintain_next();
+                if !partitions.is_empty() {
+                    self.maintenance.sizes.retain(|tp, _| partitions.iter().any(|(_, _, each)| each == tp));
+                }
+                self.purge_next();
+            }
+            (Step::Purge, Ok(AnyReply::Purge(more))) => {
+                if !more {
+                    self.maintenance.deleted.pop();
+                }
+                self.purge_next();
             }
             (Step::Expire, Ok(AnyReply::ExpireProducers(Some(from)))) => self.expire(from),
-            (Step::Begin | Step::Expire, _) => self.end_maintenance(),
+            (Step::Begin | Step::Expire, result) => {
+                let again = self.maintenance.again && result.is_ok();
+                self.end_maintenance();
+                if again {
+                    self.maintenance.hasten(self.now);
+                }
+            }
             (Step::Measure, Ok(AnyReply::Measure(slice))) => {
                 let retention = self.maintenance.work.as_mut().and_then(|work| work.retention.as_mut());
                 if let Some(step) = retention.map(|retention| retention.measured(&slice)) {
@@ -171,6 +206,14 @@ impl Node {
     fn expire(&mut self, from: Key) {
         self.maintenance.work = None;
         self.when_idle(ExpireProducers { from, now: self.now.timestamp }.into(), Step::Expire);
+    }
+
+    /// First what nobody wants any more.
+    fn purge_next(&mut self) {
+        match self.maintenance.deleted.last() {
+            Some(&topic) => self.when_idle(Purge { topic }.into(), Step::Purge),
+            None => self.maintain_next(),
+        }
     }
 
     fn maintain_next(&mut self) {

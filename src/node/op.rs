@@ -12,7 +12,7 @@ use crate::group::{
 use crate::log::ops::{
     AlterConfigs, Append, BeginMaintenance, ClaimSink, CreatePartitions, CreateTopic, DeleteTopic,
     DescribeTopic, ExpireProducers, Fetch, GrowTopic, InitProducerId, ListBounds, ListOffsets, ListTopics,
-    Measure, SetAside, Sync, Trim,
+    Measure, Purge, SetAside, Sync, Trim,
 };
 use crate::log::{Applied, Op, Plan, Rows};
 
@@ -100,6 +100,7 @@ any_op! {
         ListOffsets(ListOffsets),
         BeginMaintenance(BeginMaintenance),
         Measure(Measure),
+        Purge(Purge),
         ExpireProducers(ExpireProducers),
         FindConsumed(FindConsumed),
         FindDirty(FindDirty),

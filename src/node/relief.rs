@@ -1,7 +1,7 @@
 use std::rc::Rc;
 
 use super::{AnyOp, AnyReply, Event, Node, Pending};
-use crate::base::{Error, Offset, TopicPartition};
+use crate::base::{Error, Offset, TopicId, TopicPartition};
 use crate::client::relief::{Consumed, FindConsumed, Relief, Step};
 
 /// Transactions that found the quota used up, and the round that makes room for them.
@@ -18,6 +18,7 @@ pub(super) struct Reliefs {
 /// What a transaction of a round was run for.
 pub(super) enum Task {
     Find,
+    Purge,
     Measure(TopicPartition),
     Trim { topic: String, tp: TopicPartition },
 }
@@ -82,10 +83,12 @@ impl Node {
             return match (task, result) {
                 (Task::Find, Ok(AnyReply::FindConsumed(found))) => self.make_room(found),
                 // Who reads what is not known, so nothing is taken for consumed.
-                _ => self.make_room(Vec::new()),
+                _ => self.make_room(Default::default()),
             };
         };
         let step = match (task, result) {
+            (Task::Purge, Ok(AnyReply::Purge(more))) => relief.purged(Some(more)),
+            (Task::Purge, _) => relief.purged(None),
             (Task::Measure(tp), Ok(AnyReply::Measure(measured))) => relief.measured(tp, &measured),
             (Task::Trim { topic, tp }, Ok(AnyReply::Trim(trimmed))) => {
                 let step = relief.trimmed(tp, &trimmed);
@@ -109,7 +112,7 @@ impl Node {
         });
     }
 
-    fn make_room(&mut self, places: Vec<Consumed>) {
+    fn make_room(&mut self, places: (Vec<Consumed>, Vec<TopicId>)) {
         let least = if self.reliefs.giving_up { Reliefs::GIVEN_UP_BYTES } else { Reliefs::CONSUMED_BYTES };
         let wanted = self.reliefs.wanted().max(least);
         let relief = Relief::new(wanted, places, self.reliefs.giving_up);
@@ -120,6 +123,7 @@ impl Node {
 
     fn room_step(&mut self, step: Step) {
         match step {
+            Step::Purge(purge) => self.store(purge.into(), Pending::Relief(Task::Purge)),
             Step::Measure(measure) => {
                 let task = Task::Measure(measure.tp);
                 self.store(measure.into(), Pending::Relief(task));
@@ -131,7 +135,7 @@ impl Node {
             Step::Done(0) if !self.reliefs.giving_up => {
                 self.reliefs.giving_up = true;
                 let places = self.droppable();
-                self.make_room(places);
+                self.make_room((places, Vec::new()));
             }
             Step::Done(freed) => self.room_made(freed > 0),
         }

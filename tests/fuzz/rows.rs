@@ -7,8 +7,8 @@ use headwater::client::producer::{Output, Producer};
 use headwater::client::relief::FindConsumed;
 use headwater::group::{CommitOffsets, CommittedOffset, FetchOffsets, OffsetCommit};
 use headwater::log::ops::{
-    Bounds, CreateTopic, DeleteTopic, Fetch, InitProducerId, ListBounds, ListOffsets, ListTopics, Measure,
-    OffsetSpec, SetAside, Trim,
+    BeginMaintenance, Bounds, CreateTopic, DeleteTopic, Fetch, InitProducerId, ListBounds, ListOffsets,
+    ListTopics, Measure, OffsetSpec, Purge, SetAside, Trim,
 };
 use headwater::log::{Durability, Op};
 
@@ -98,6 +98,8 @@ pub fn run(input: &[u8]) -> u64 {
         try_one(&mut table, &mut found, &mark);
     }
     try_one(&mut table, &mut found, &DeleteTopic { name: "t".into() });
+    try_one(&mut table, &mut found, &Purge { topic: tp().topic });
+    try_one(&mut table, &mut found, &BeginMaintenance { now, interval_ms: 1 });
     feature(&found)
 }
 

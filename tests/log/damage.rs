@@ -2,7 +2,9 @@
 
 use headwater::base::{Code, Offset, TopicConfig, TopicPartition};
 use headwater::log::batch::{BatchHeader, check};
-use headwater::log::ops::{CreateTopic, DeleteTopic, DescribeTopic, Fetch, ListBounds, ListTopics, SetAside};
+use headwater::log::ops::{
+    CreateTopic, DeleteTopic, DescribeTopic, Fetch, ListBounds, ListTopics, Purge, SetAside,
+};
 use headwater::log::{Store, TopicRow, batch_key, partition_key};
 use proptest::prelude::*;
 
@@ -101,6 +103,7 @@ fn a_deleted_topic_takes_along_what_was_set_aside() {
     damage(&mut table, tp, 2, 70);
     table.run(&SetAside { tp, from: 2, limit: 64 }).unwrap();
     table.run(&DeleteTopic { name: NAME.into() }).unwrap();
+    while table.run(&Purge { topic: tp.topic }).unwrap() {}
     assert!(table.rows.is_empty());
 }
 

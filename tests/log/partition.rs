@@ -1,9 +1,10 @@
 //! One partition: offsets, ends, trims, retention.
 
-use headwater::base::{Code, Now};
+use headwater::base::{Code, Now, TopicConfig, TopicId};
 use headwater::client::forwarder::DeliveryRow;
 use headwater::log::ops::{
-    ClaimSink, DeleteTopic, Fetch, ListBounds, ListOffsets, ListedOffset, OffsetSpec, Trim,
+    BeginMaintenance, ClaimSink, CreateTopic, DeleteTopic, Fetch, ListBounds, ListOffsets, ListedOffset,
+    OffsetSpec, Purge, Trim,
 };
 use headwater::log::{Durability, Store, partition_key};
 
@@ -127,11 +128,41 @@ fn a_deleted_topic_leaves_no_row_and_its_appends_are_refused() {
     let mut one = producer(&mut table, &row, 1);
     send(&mut table, &mut one, &row, 1, &["a"]);
     table.run(&DeleteTopic { name: NAME.into() }).unwrap();
+    assert_eq!(table.run(&Purge { topic: row.id }), Ok(true));
+    assert_eq!(table.run(&Purge { topic: row.id }), Ok(false));
     assert!(table.rows.is_empty());
     let frames = FrameWriter::default().frame(0, 1, None, Some(b"b")).0;
     one.send(Now::default(), 2, &row, &frames, Durability::Relaxed).unwrap();
     let (_, result) = run(&mut table, &mut one).pop().unwrap();
     assert_eq!(result.unwrap_err().code(), Code::UnknownTopicOrPartition);
+}
+
+#[test]
+fn a_deleted_topic_is_gone_at_once_and_its_batches_go_in_slices() {
+    let mut table = Table::default();
+    let old = created(&mut table, 1);
+    let mut one = producer(&mut table, &old, 1);
+    let large = "x".repeat(1_000_000);
+    for call in 1..=10 {
+        send(&mut table, &mut one, &old, call, &[&large]);
+    }
+    table.run(&DeleteTopic { name: NAME.into() }).unwrap();
+    let new = TopicId([8; 16]);
+    let config = TopicConfig::default();
+    let create = CreateTopic { name: NAME.into(), id: new, partitions: 1, config, validate_only: false };
+    let row = table.run(&create).unwrap().topic;
+    assert_eq!(row.id, new);
+    let mut other = producer(&mut table, &row, 2);
+    send(&mut table, &mut other, &row, 1, &["a"]);
+    let batches = |table: &Table| table.rows.keys().filter(|(store, _)| *store == Store::Batches).count();
+    let mut left = vec![batches(&table)];
+    while table.run(&Purge { topic: old.id }).unwrap() {
+        left.push(batches(&table));
+    }
+    assert!(left.windows(2).all(|pair| (1..=4).contains(&(pair[0] - pair[1]))), "{left:?}: 4 MiB a slice");
+    assert_eq!((left.first(), left.last()), (Some(&11), Some(&1)), "the new topic keeps its own");
+    let begin = BeginMaintenance { now: 1, interval_ms: 1 };
+    assert_eq!(table.run(&begin).unwrap().deleted, []);
 }
 
 #[test]

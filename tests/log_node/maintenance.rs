@@ -160,3 +160,33 @@ fn a_page_that_is_frozen_leaves_it_to_another() {
     }
     assert_eq!(trimmed(&origin), 1);
 }
+
+fn batches(origin: &Origin) -> usize {
+    origin.table.rows.keys().filter(|(store, _)| *store == Store::Batches).count()
+}
+
+#[test]
+fn a_deleted_topic_goes_in_slices_while_the_page_is_idle_and_another_tab_goes_on() {
+    let mut origin = Origin::default();
+    let one = origin.node();
+    let large = "x".repeat(1_000_000);
+    for _ in 0..20 {
+        origin.send(one, "events", &large).unwrap();
+    }
+    origin.busy = true;
+    origin.ask(one, Call::DeleteTopic("events".into())).unwrap();
+    assert_eq!(batches(&origin), 20, "nothing is removed before the page is idle");
+    origin.send(one, "events", "of the next topic of this name").unwrap();
+    origin.pass(1);
+    origin.rest();
+    origin.rest();
+    let left = batches(&origin);
+    assert!((2..20).contains(&left), "{left}: one slice is gone");
+    origin.handle(one, Input::Page(PageEvent::Suspended));
+    let two = origin.node();
+    origin.busy = false;
+    origin.pass(HOUR);
+    assert_eq!(batches(&origin), 1);
+    assert_eq!(origin.stored("events", 0).len(), 1);
+    origin.send(two, "events", "and another").unwrap();
+}

@@ -59,7 +59,12 @@ impl Shadow {
         let mut shadow = Self::default();
         for store in [Store::Partitions, Store::Batches, Store::Offsets] {
             for (key, value) in disk.rows(store, &[]) {
-                shadow.put(store, &key, &value, &mut Changes::default());
+                // The batches of a topic that was deleted are nobody's, and go later.
+                let gone =
+                    store == Store::Batches && !shadow.partitions.contains_key(&partition_of(&key[..20]));
+                if !gone {
+                    shadow.put(store, &key, &value, &mut Changes::default());
+                }
             }
         }
         shadow

@@ -1,19 +1,21 @@
 //! Making room where the origin's quota is used up.
 //!
-//! What everybody has consumed goes first, oldest first. Only where that is nothing, and only in topics whose
+//! What is left of deleted topics goes first, then what everybody has consumed, oldest first. Only where that is nothing, and only in topics whose
 //! `headwater.quota.policy` is `dropOldest`, the oldest records go that somebody may still want.
 
 mod op;
 
 pub use op::{Consumed, FindConsumed};
 
-use crate::base::{Offset, Timestamp, TopicPartition};
-use crate::log::ops::{Measure, Measured, Stretch, Trim, Trimmed};
+use crate::base::{Offset, Timestamp, TopicId, TopicPartition};
+use crate::log::ops::{Measure, Measured, Purge, Stretch, Trim, Trimmed};
 
 /// One round of making room.
 pub struct Relief {
     wanted: u64,
     freed: u64,
+    /// Topics that were deleted: all of them goes, however much that is.
+    deleted: Vec<TopicId>,
     places: Vec<Place>,
     undelivered: bool,
 }
@@ -33,6 +35,8 @@ struct Place {
 pub enum Step {
     /// Run, then call [`Relief::measured`].
     Measure(Measure),
+    /// Run, then call [`Relief::purged`].
+    Purge(Purge),
     /// Run, then call [`Relief::trimmed`].
     Trim(Trim),
     /// So many bytes were freed.
@@ -49,13 +53,17 @@ impl Relief {
     const BATCHES_A_SLICE: usize = 16;
 
     /// A round that frees `wanted` bytes, or what there is. Where `undelivered`, the records are given up.
-    pub fn new(wanted: u64, places: Vec<Consumed>, undelivered: bool) -> Self {
+    pub fn new(wanted: u64, (places, deleted): (Vec<Consumed>, Vec<TopicId>), undelivered: bool) -> Self {
         let place = |Consumed { topic, tp, before }| Place { topic, tp, before, batches: Vec::new() };
-        Self { wanted, freed: 0, places: places.into_iter().map(place).collect(), undelivered }
+        let places = places.into_iter().map(place).collect();
+        Self { wanted, freed: 0, deleted, places, undelivered }
     }
 
     /// The next step.
     pub fn step(&self) -> Step {
+        if let Some(&topic) = self.deleted.last() {
+            return Step::Purge(Purge { topic });
+        }
         if self.freed >= self.wanted {
             return Step::Done(self.freed);
         }
@@ -75,6 +83,16 @@ impl Relief {
             before = Some(batch.next);
         }
         Step::Trim(Trim { topic: place.topic.clone(), tp: place.tp, before, undelivered: self.undelivered })
+    }
+
+    /// Takes whether there is more of the deleted topic; `None` where it could not be purged.
+    pub fn purged(&mut self, more: Option<bool>) -> Step {
+        match more {
+            // How much it was is not known: enough, and the transaction tells if not.
+            Some(true) => self.freed = self.freed.max(self.wanted),
+            _ => _ = self.deleted.pop(),
+        }
+        self.step()
     }
 
     /// Takes the oldest batches of a partition.

@@ -1,5 +1,6 @@
-use crate::base::{Error, Map, Offset, TopicPartition};
+use crate::base::{Error, Map, Offset, TopicId, TopicPartition};
 use crate::group::{FORWARDER_GROUP, GroupRow, stored_offset};
+use crate::log::ops::Purge;
 use crate::log::rows::{self, TopicRow};
 use crate::log::{Applied, Key, Op, Plan, Rows, Scan, Store, partition_key};
 
@@ -69,19 +70,21 @@ impl FindConsumed {
 }
 
 impl Op for FindConsumed {
-    type Reply = Vec<Consumed>;
+    /// What was consumed, and the topics that were deleted and are not gone.
+    type Reply = (Vec<Consumed>, Vec<TopicId>);
 
     fn plan(&self) -> Plan {
         let stores = [Store::Topics, Store::Offsets, Store::Groups, Store::Deliveries];
         let scan =
             |store| Scan::Range { store, from: Key::new(), to: vec![u8::MAX; 32], limit: Self::ROWS_MAX };
-        Plan::read(stores.into_iter().map(scan).collect())
+        Plan::read(stores.into_iter().map(scan).chain([Purge::scan()]).collect())
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Self::Reply>, Error> {
+        let deleted = Purge::topics(rows, 4);
         // Who reads what must be known of all, or nothing is taken for consumed.
         if (0..4).any(|scan| rows.all(scan).len() >= Self::ROWS_MAX) {
-            return Ok(Applied::reply(Vec::new()));
+            return Ok(Applied::reply((Vec::new(), deleted)));
         }
         let (commits, subscriptions) = (Self::commits(rows)?, Self::subscriptions(rows)?);
         let nothing = Map::new();
@@ -104,6 +107,6 @@ impl Op for FindConsumed {
                 }
             }
         }
-        Ok(Applied::reply(found))
+        Ok(Applied::reply((found, deleted)))
     }
 }

@@ -1,4 +1,4 @@
-use super::SetAside;
+use super::Purge;
 use crate::base::{Code, Error, TopicConfig, TopicId, TopicPartition};
 use crate::log::rows::{self, PartitionRow, TopicRow};
 use crate::log::{
@@ -220,7 +220,7 @@ impl Op for ListTopics {
     }
 }
 
-/// Deletes a topic with all its records.
+/// Deletes a topic: nobody reads it or writes to it from now on. Its records go with [`Purge`].
 #[derive(Clone, Debug)]
 pub struct DeleteTopic {
     /// Its name.
@@ -232,18 +232,19 @@ impl Op for DeleteTopic {
     type Reply = TopicRow;
 
     fn plan(&self) -> Plan {
-        let writes = vec![Store::Topics, Store::Partitions, Store::Batches, Store::Deliveries, Store::Meta];
+        let writes = vec![Store::Topics, Store::Partitions, Store::Deliveries, Store::Meta];
         Plan::write(vec![topic_scan(&self.name)], writes, Durability::Strict)
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<TopicRow>, Error> {
         let topic = known_topic(&self.name, rows)?;
         let (from, to) = prefix_range(&partition_prefix(topic.id));
-        let mut writes = vec![Write::Delete(Store::Topics, self.name.as_bytes().to_vec())];
-        writes.push(Write::DeleteRange(Store::Meta, SetAside::kept_key(&from), SetAside::kept_key(&to)));
-        for store in [Store::Partitions, Store::Batches, Store::Deliveries] {
-            writes.push(Write::DeleteRange(store, from.clone(), to.clone()));
-        }
+        let writes = vec![
+            Write::Delete(Store::Topics, self.name.as_bytes().to_vec()),
+            Write::DeleteRange(Store::Partitions, from.clone(), to.clone()),
+            Write::DeleteRange(Store::Deliveries, from, to),
+            Write::Put(Store::Meta, Purge::row(topic.id), Vec::new()),
+        ];
         Ok(Applied { writes, reply: topic })
     }
 }

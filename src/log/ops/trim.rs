@@ -32,9 +32,6 @@ pub struct Trimmed {
 }
 
 impl Trim {
-    /// A transaction deletes the batches within so many offsets, and so no more rows than that: some 25 ms.
-    const OFFSETS_A_SLICE: Offset = 16_384;
-
     fn start(&self, row: &PartitionRow, rows: &Rows) -> Result<Offset, Error> {
         let end = rows::sound_end(row, rows.first(1))?;
         let asked = self.before.unwrap_or(end);
@@ -82,12 +79,11 @@ impl Op for Trim {
             // The start lies below what was asked for, in a batch that was not looked at.
             _ => return Ok(applied),
         };
-        let first = rows.first(5).and_then(|(key, _)| rows::base_of(key)).filter(|first| *first < keep);
-        if let Some(first) = first {
-            let upto = keep.min(first + Self::OFFSETS_A_SLICE);
-            applied.reply.more = upto < keep;
-            let (from, to) = (batch_key(self.tp, first), batch_key(self.tp, upto));
-            applied.writes.push(Write::DeleteRange(Store::Batches, from, to));
+        let keep = batch_key(self.tp, keep);
+        if let Some((first, bytes)) = rows.first(5).filter(|(first, _)| *first < keep) {
+            let slice = rows::end_of_slice(first, bytes);
+            applied.reply.more = slice < keep;
+            applied.writes.push(Write::DeleteRange(Store::Batches, first.clone(), slice.min(keep)));
         }
         Ok(applied)
     }
