@@ -71,6 +71,7 @@ export type {
   MemberDescription,
   SetOffset,
 } from './kafka/groups.ts'
+export type { LostRecords } from './kafka/held.ts'
 export type { ProducerInterceptor } from './kafka/interceptors.ts'
 export type { KafkaConfig, KafkaEvents, StorageOptions, StorageType } from './kafka/kafka.ts'
 export type { LogCreator, LogEntry, Logger, LoggerEntryContent, LogLevel } from './kafka/logger.ts'

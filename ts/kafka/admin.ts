@@ -177,7 +177,12 @@ export class Admin extends Client<AdminEvents, ConnectionPayloads> {
   async deleteTopics({ topics, signal }: CallOptions & { topics: string[] }): Promise<void> {
     validateTopicNames(topics)
     return abortable(signal, async () => {
-      for (const topic of topics) await this.node().call((node) => node.deleteTopic(topic))
+      for (const topic of topics) {
+        await this.node().call(async (node, held) => {
+          await node.deleteTopic(topic)
+          held?.deleted(topic)
+        })
+      }
     })
   }
 

@@ -7,6 +7,7 @@ import type { Durability } from './durability.ts'
 import { KafkaJSNonRetriableError, KafkaJSNotImplemented } from './errors.ts'
 import { Listeners, type RemoveListener } from './events.ts'
 import { type ForwardConfig, Forwarder } from './forwarder.ts'
+import type { LostRecords } from './held.ts'
 import {
   consoleLogCreator,
   createLogger,
@@ -96,8 +97,11 @@ export interface KafkaEvents {
   dropped: { topic: string; partition: number; records: string; logStartOffset: string }
   /** The records at the offsets `first` to `last` are damaged. They were set aside; readers go on after them. */
   corrupt: { topic: string; partition: number; first: string; last: string; reason: string }
-  /** headwater stopped by a defect; it opens the log again by itself. */
-  panic: { message: string }
+  /**
+   * headwater stopped by a defect; it opens the log again by itself. What the log had in memory alone is `lost`: of each
+   * topic no more than so many records. Where the log is stored, nothing is.
+   */
+  panic: { message: string; lost: LostRecords[] }
 }
 
 /** A log, and what produces to it, consumes from it and looks after it. */
@@ -235,8 +239,10 @@ export class Kafka {
         this.listeners.tell('corrupt', fieldsOf(event))
         break
       case 'panic':
-        logger.error(`headwater stopped by a defect, and opens the log again: ${message}`)
-        this.listeners.tell('panic', { message })
+        logger.error(`headwater stopped by a defect, and opens the log again: ${message}`, {
+          lost: event['lost'],
+        })
+        this.listeners.tell('panic', fieldsOf(event))
     }
   }
 }

@@ -2,5 +2,6 @@
 
 export { alterConfigs, describeConfigs } from './configs.ts'
 export { Groups } from './groups.ts'
+export { Held } from './held.ts'
 export { Transaction } from './transaction.ts'
 export { deleteTopicRecords } from './trim.ts'

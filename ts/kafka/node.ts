@@ -1,5 +1,5 @@
 import type { Node } from '../generated/page-bindings.js'
-import { instance } from '../native/instance.ts'
+import { type Instance, instance } from '../native/instance.ts'
 import type {
   ConsumerOptions,
   Delivery,
@@ -13,8 +13,10 @@ import type { Assigners, AssignmentSpec } from './assigners.ts'
 import { codecOf } from './compression.ts'
 import { fromNative, KafkaJSError } from './errors.ts'
 import { Fallback } from './fallback.ts'
+import type { Held } from './held.ts'
+import { late } from './loading.ts'
 import { type PageChange, watchPage } from './page.ts'
-import { Member, panicked, RunningNode } from './running.ts'
+import { Member, panicked, RunningNode, type Work } from './running.ts'
 import { Sender } from './sender.ts'
 
 /** Takes batches for a forwarder of the wasm. */
@@ -66,16 +68,18 @@ export class NodeHandle implements Host {
   private unwatch: (() => void) | undefined
   /** A closed node whose log is in memory, kept because the log lives no longer than it. */
   private kept: Node[] = []
+  /** What is counted of the log in memory, if there ever was one. */
+  private held: Held | undefined
 
   constructor(private readonly options: OpenOptions) {}
 
   /** Calls the node; opens it where it is not, and loads all of it. */
-  async call<T>(work: (node: Node) => T | Promise<T>): Promise<T> {
+  async call<T>(work: Work<T>): Promise<T> {
     return (await this.complete()).run(work)
   }
 
   /** Calls what the core of the node can do, which is to append; `work` runs at once where the node is open. */
-  async callCore<T>(work: (node: Node) => T | Promise<T>): Promise<T> {
+  async callCore<T>(work: Work<T>): Promise<T> {
     return (this.running ?? (await this.open())).run(work)
   }
 
@@ -146,7 +150,10 @@ export class NodeHandle implements Host {
     // It is back when what memory took is stored, and not before.
     if (event.type === 'storage.recovered' && this.fallback.active) return
     if (event.type === 'storage.degraded') this.degraded = event
-    if (event.type === 'storage.recovered') this.degraded = undefined
+    if (event.type === 'storage.recovered') {
+      this.degraded = undefined
+      this.held?.stored(new Set([...this.forwardings.values()].map(({ options }) => options.topic)))
+    }
     if (event.type === 'storage.degraded' && this.running?.storage === 'indexeddb') {
       void this.fallback.leave(this.running)
     }
@@ -206,7 +213,7 @@ export class NodeHandle implements Host {
       throw fromNative(error)
     })
     try {
-      const node = await running.glue.Node.open({ ...this.options, complete: running.whole }, this)
+      const { node, held } = await this.openNode(this.options, running, (event) => this.event(event))
       if (!wanted()) {
         node.close()
         throw new KafkaJSError('The log was closed while it was being opened', {
@@ -214,7 +221,12 @@ export class NodeHandle implements Host {
           kind: 'Closed',
         })
       }
-      const started = new RunningNode(node, running, (reason) => this.lost(started, reason))
+      const started: RunningNode = new RunningNode(
+        node,
+        running,
+        (reason) => this.lost(started, reason),
+        held,
+      )
       this.kept = []
       this.unwatch ??= watchPage((change) => this.pageChanged(change))
       this.running = started
@@ -261,18 +273,37 @@ export class NodeHandle implements Host {
   /** Opens another log in the same instance; `undefined` where a stored one can only be had in memory. */
   private async openBeside(options: OpenOptions): Promise<RunningNode | undefined> {
     const running = await instance()
-    // It asks the host for all but this: what it says of its storage is known already.
-    const host = Object.create(this) as NodeHandle
-    host.event = (event) => {
+    // What it says of its storage is known already.
+    const { node, held } = await this.openNode(options, running, (event) => {
       if (event.type !== 'storage.degraded') this.event(event)
-    }
-    const node = await running.glue.Node.open({ ...options, complete: running.whole }, host)
+    })
     if (node.storage() !== options.storage) {
       node.close()
       return undefined
     }
-    const opened = new RunningNode(node, running, (reason) => this.lost(opened, reason))
+    const opened: RunningNode = new RunningNode(node, running, (reason) => this.lost(opened, reason), held)
     return opened
+  }
+
+  /** Opens a node, which asks this for all but its events; those of a log in memory are counted. */
+  private async openNode(
+    options: OpenOptions,
+    running: Instance,
+    heard: (event: NodeEvent) => void,
+  ): Promise<{ node: Node; held: Held | undefined }> {
+    let held: Held | undefined
+    const host = Object.create(this) as NodeHandle
+    host.event = (event) => {
+      held?.heard(event)
+      heard(event)
+    }
+    const node = await running.glue.Node.open({ ...options, complete: running.whole }, host)
+    if (node.storage() === 'memory') {
+      // Without it, there is a log all the same.
+      const loaded = await late().catch(() => undefined)
+      held = this.held ??= loaded && new loaded.Held()
+    }
+    return { node, held }
   }
 
   private forwardAgain(started: RunningNode, id: number, options: ForwardOptions): void {
@@ -293,12 +324,16 @@ export class NodeHandle implements Host {
   }
 
   private lost(running: RunningNode, reason: string): void {
-    if (this.running !== running) return
+    if (this.running !== running) {
+      // What was kept is gone, and nobody uses it.
+      if (this.running === undefined) this.held?.take()
+      return
+    }
     this.fallback.close()
     this.running = undefined
     this.opening = undefined
     this.panics.push(Date.now())
-    this.event({ type: 'panic', message: reason })
+    this.event({ type: 'panic', message: reason, lost: this.held?.take() ?? [] })
     this.reopen()
   }
 

@@ -2,8 +2,12 @@ import type { Node } from '../generated/page-bindings.js'
 import type { Instance } from '../native/instance.ts'
 import type { NativeConsumer } from '../native/types.ts'
 import { fromNative, KafkaJSError } from './errors.ts'
+import type { Held } from './held.ts'
 
 type Reject = (error: KafkaJSError) => void
+
+/** What is called with a node, and with what is counted of its log where that is in memory. */
+export type Work<T> = (node: Node, held?: Held) => T | Promise<T>
 
 /** A node that runs, in its instance of the wasm. Where that traps, everything that waits for it fails. */
 export class RunningNode {
@@ -17,6 +21,8 @@ export class RunningNode {
     private readonly node: Node,
     private readonly instance: Instance,
     lost: (reason: string) => void,
+    /** What is counted of the log, where it is in memory. */
+    readonly held?: Held,
   ) {
     instance.onPoison((reason) => {
       lost(reason)
@@ -76,7 +82,7 @@ export class RunningNode {
   }
 
   /** Calls the node. */
-  run<T>(work: (node: Node) => T | Promise<T>, underWay: Set<Reject> = this.underWay): Promise<T> {
+  run<T>(work: Work<T>, underWay: Set<Reject> = this.underWay): Promise<T> {
     return new Promise((resolve, reject) => {
       const { poisoned } = this.instance
       if (poisoned !== undefined) return reject(panicked(poisoned))
@@ -90,7 +96,7 @@ export class RunningNode {
         reject(this.failure(error))
       }
       try {
-        Promise.resolve(work(this.node)).then(done, failed)
+        Promise.resolve(work(this.node, this.held)).then(done, failed)
       } catch (error) {
         failed(error)
       }

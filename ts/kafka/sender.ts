@@ -1,6 +1,7 @@
 import type { Node } from '../generated/page-bindings.js'
 import { Frames } from '../native/frames.ts'
 import { fromNative } from './errors.ts'
+import type { Held } from './held.ts'
 
 /** Where records of one send went: into one stored batch, one after another. */
 export interface Place {
@@ -17,7 +18,7 @@ type Write = (frames: Frames) => void
 
 /** Who calls the node. */
 interface Caller {
-  callCore<T>(work: (node: Node) => Promise<T>): Promise<T>
+  callCore<T>(work: (node: Node, held?: Held) => Promise<T>): Promise<T>
 }
 
 /** The sends of one task to one topic. */
@@ -72,7 +73,9 @@ export class Sender {
   private async call({ topic, acks, create, compression, sends }: Parcel): Promise<void> {
     try {
       const framed: typeof sends = []
-      const answers = await this.node.callCore((node) => {
+      let memory: Held | undefined
+      const answers = await this.node.callCore((node, held) => {
+        memory = held
         const ends = new Uint32Array(sends.length)
         for (const send of sends) {
           try {
@@ -91,8 +94,11 @@ export class Sender {
       })
       for (const [index, { resolve, reject }] of framed.entries()) {
         const answer = answers[index]
-        if (answer instanceof BigInt64Array) resolve(places(answer))
-        else reject(fromNative(answer))
+        if (answer instanceof BigInt64Array) {
+          const found = places(answer)
+          memory?.appended(topic, found)
+          resolve(found)
+        } else reject(fromNative(answer))
       }
     } catch (error) {
       for (const { reject } of sends) reject(error)

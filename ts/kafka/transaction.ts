@@ -76,6 +76,8 @@ export class Transaction {
   private active = true
   private readonly opened = Date.now()
   private readonly sends = new Map<string, Frames>()
+  /** How many records it has, by topic and partition. */
+  private readonly counts = new Map<string, Map<number, number>>()
   private offsets: NativeOffset[] = []
   private readonly underWay = new Set<Promise<unknown>>()
 
@@ -147,7 +149,14 @@ export class Transaction {
       const identity = await host.identity()
       const native: NativeTransaction = { ...identity, transactionalId, create, relaxed, sends, offsets }
       await abortable(signal, () =>
-        committed(() => host.node().call((node) => node.commitTransaction(native))),
+        committed(() =>
+          host.node().call(async (node, held) => {
+            await node.commitTransaction(native)
+            for (const [topic, counts] of this.counts) {
+              for (const [partition, count] of counts) held?.appended(topic, [{ partition, count }])
+            }
+          }),
+        ),
       )
     }
     this.end()
@@ -186,6 +195,9 @@ export class Transaction {
     this.sends.set(topic, frames)
     let at = 0
     frame(frames, messages, () => places[at++] ?? 0)
+    const counts = this.counts.get(topic) ?? new Map<number, number>()
+    this.counts.set(topic, counts)
+    for (const place of places) counts.set(place, (counts.get(place) ?? 0) + 1)
     return [...new Set(places)].map((partition) => ({
       topicName: topic,
       partition,

@@ -112,6 +112,55 @@ describe('where the wasm traps', () => {
     await forwarder.stop()
   })
 
+  test('what the log had in memory alone is counted, once', async () => {
+    const kafka = memory()
+    const lost: object[] = []
+    kafka.on('panic', (event) => lost.push(event.lost))
+    const producer = kafka.producer({ transactionalId: 'id' })
+    await producer.connect()
+    await producer.send({ topic: 'sent', messages: [{ value: 'a' }, { value: 'b' }] })
+    await producer.send({ topic: 'sent', acks: 0, messages: [{ value: 'c' }] })
+    await producer.send({ topic: 'deleted', messages: [{ value: 'a' }] })
+    await producer.flush()
+    const aborted = await producer.transaction()
+    await aborted.send({ topic: 'committed', messages: [{ value: 'a' }] })
+    await aborted.abort()
+    const transaction = await producer.transaction()
+    await transaction.send({ topic: 'committed', messages: [{ value: 'a' }, { value: 'b' }] })
+    await transaction.commit()
+    await kafka.admin().deleteTopics({ topics: ['deleted'] })
+    ;(await instance()).poison('as if it had panicked')
+    await until(() => lost.length === 1, 'the defect is told')
+    await send(kafka, 'sent', ['of the next log'])
+    ;(await instance()).poison('as if it had panicked again')
+    await until(() => lost.length === 2, 'the second defect is told')
+    expect(lost).toEqual([
+      [
+        { topic: 'sent', records: '3' },
+        { topic: 'committed', records: '2' },
+      ],
+      [{ topic: 'sent', records: '1' }],
+    ])
+    await producer.disconnect()
+  })
+
+  test('what a forwarder has delivered from memory is not lost', async () => {
+    const kafka = memory()
+    const lost: object[] = []
+    kafka.on('panic', (event) => lost.push(event.lost))
+    const sink = functionSink(async () => undefined)
+    const forwarder = await kafka.forward({ topic: 't', sink, lingerMs: 0 })
+    const delivered: string[] = []
+    forwarder.on('delivered', ({ committed }) => delivered.push(committed))
+    await send(kafka, 't', ['a', 'b'])
+    await send(kafka, 'other', ['c'])
+    await until(() => delivered.includes('2'), 'both are delivered')
+    ;(await instance()).poison('as if it had panicked')
+    await until(() => lost.length === 1, 'the defect is told')
+    expect(lost).toEqual([[{ topic: 'other', records: '1' }]])
+    await forwarder.stop()
+  })
+
   test('again and again, the log stays closed for a while', async () => {
     const { kafka, panics } = watched()
     const admin = kafka.admin()

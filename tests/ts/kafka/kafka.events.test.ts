@@ -14,7 +14,7 @@ const cases: [string, keyof KafkaEvents, object, string[]][] = [
   ['log.compacted', 'compacted', { ...place, records: '3' }, []],
   ['log.dropped', 'dropped', { ...place, records: '3', logStartOffset: '5' }, ['WARN']],
   ['log.corrupt', 'corrupt', { ...place, first: '2', last: '4', reason: 'CRC' }, ['ERROR']],
-  ['panic', 'panic', { message: 'why' }, ['ERROR']],
+  ['panic', 'panic', { message: 'why', lost: [{ topic: 't', records: '2' }] }, ['ERROR']],
 ]
 
 test.each(cases)('%s is told as %s', async (type, name, told, levels) => {
