@@ -91,7 +91,7 @@ export class Fallback {
     clearInterval(this.timer)
     this.away = false
     this.rest = false
-    for (const node of this.others(undefined)) node.tell((native) => native.close())
+    for (const node of this.others(undefined)) node.close()
     this.stored = undefined
     this.memory = undefined
   }

@@ -138,9 +138,9 @@ export class NodeHandle implements Host {
     if (this.fallback.active) return
     this.fallback.close()
     this.running?.tell((node) => {
-      node.close()
       if (node.storage() === 'memory') this.kept.push(node)
     })
+    this.running?.close()
     this.running = undefined
     this.opening = undefined
   }

@@ -16,6 +16,8 @@ export class RunningNode {
   /** What consumers wait for. */
   private readonly reading = new Set<Reject>()
   private left: KafkaJSError | undefined
+  private closed = false
+  private readonly unlisten: () => void
 
   constructor(
     private readonly node: Node,
@@ -24,7 +26,7 @@ export class RunningNode {
     /** What is counted of the log, where it is in memory. */
     readonly held?: Held,
   ) {
-    instance.onPoison((reason) => {
+    this.unlisten = instance.onPoison((reason) => {
       lost(reason)
       const waiting = [...this.underWay, ...this.reading]
       this.underWay.clear()
@@ -81,6 +83,17 @@ export class RunningNode {
     this.tell((node) => node.complete())
   }
 
+  /** Closes the node. The instance lives on, and would keep it for as long as it is listened to. */
+  close(): void {
+    this.closed = true
+    this.tell((node) => node.close())
+    this.forget()
+  }
+
+  private forget(): void {
+    if (this.closed && this.underWay.size + this.reading.size === 0) this.unlisten()
+  }
+
   /** Calls the node. */
   run<T>(work: Work<T>, underWay: Set<Reject> = this.underWay): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -89,10 +102,12 @@ export class RunningNode {
       underWay.add(reject)
       const done = (value: T) => {
         underWay.delete(reject)
+        this.forget()
         resolve(value)
       }
       const failed = (error: unknown) => {
         underWay.delete(reject)
+        this.forget()
         reject(this.failure(error))
       }
       try {

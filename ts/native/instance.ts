@@ -70,9 +70,10 @@ export class Instance {
     })
   }
 
-  /** Hears of the trap. */
-  onPoison(listener: (reason: string) => void): void {
+  /** Hears of the trap; answers what stops that. */
+  onPoison(listener: (reason: string) => void): () => void {
     this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
   }
 }
 

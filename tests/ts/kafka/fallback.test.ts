@@ -33,7 +33,7 @@ class FakeNode {
 }
 
 function running(node: FakeNode): RunningNode {
-  const instance = { onPoison: () => undefined, poisoned: undefined, whole: true }
+  const instance = { onPoison: () => () => {}, poisoned: undefined, whole: true }
   return new RunningNode(node as unknown as Node, instance as unknown as Instance, () => undefined)
 }
 
