@@ -15,6 +15,7 @@ import { type RetryOptions, retryOptions } from './retry.ts'
 import type { RunnerOptions } from './runner.ts'
 import type { Shared } from './shared.ts'
 import type { Subscription } from './subscription.ts'
+import { TIMER_MAX_MS } from './waits.ts'
 
 /** Sees what a consumer reads and commits. What it throws is logged, and changes nothing. */
 export interface ConsumerInterceptor {
@@ -117,7 +118,7 @@ export function runnerOptions({
     retry: retryOptions(shared.retry, config.retry),
     bytesMax: unsigned(Math.min(config.maxBytesPerPartition ?? 1 << 20, config.maxBytes ?? 10 << 20)),
     minBytes: unsigned(config.minBytes ?? 1),
-    maxWaitTimeInMs: unsigned(Math.max(config.maxWaitTimeInMs ?? 5_000, WAIT_MIN_MS)),
+    maxWaitTimeInMs: Math.min(Math.max(config.maxWaitTimeInMs ?? 5_000, WAIT_MIN_MS), TIMER_MAX_MS),
     heartbeatInterval,
     rebalanceTimeout,
     assignor: assigners.names[0] ?? '',
@@ -156,7 +157,7 @@ function memberOptions(config: ConsumerConfig, clientId: string, assignors: stri
     ...(groupInstanceId === undefined ? {} : { instanceId: groupInstanceId }),
     sessionTimeout,
     heartbeatInterval: Math.max(heartbeatInterval, HEARTBEAT_MIN_MS),
-    rebalanceTimeout,
+    rebalanceTimeout: Math.min(Math.trunc(rebalanceTimeout), TIMER_MAX_MS),
     assignors,
     preferVisible: config.preferVisible ?? false,
     readUncommitted: config.readUncommitted ?? false,

@@ -24,7 +24,26 @@ import type { Connection, Shared } from './shared.ts'
 import { abortable } from './signal.ts'
 import { MessageStream, type StreamOptions } from './stream.ts'
 import { Subscription } from './subscription.ts'
-import { validateOffsets, validatePartitions, validateSeek, validateSubscription } from './validate.ts'
+import {
+  validateNumbers,
+  validateOffsets,
+  validatePartitions,
+  validateSeek,
+  validateSubscription,
+} from './validate.ts'
+
+/** What of a configuration is a number. */
+const NUMBERS = [
+  'sessionTimeout',
+  'heartbeatInterval',
+  'rebalanceTimeout',
+  'maxBytesPerPartition',
+  'maxBytes',
+  'minBytes',
+  'maxWaitTimeInMs',
+  'stallTimeout',
+  'lagInterval',
+]
 
 /** What `subscribe` is given. */
 export interface ConsumerSubscribeTopics {
@@ -66,6 +85,7 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
     if (typeof groupId !== 'string' || groupId === '') {
       throw new KafkaJSNonRetriableError('Consumer groupId must be a non-empty string.')
     }
+    validateNumbers(config, NUMBERS)
     if (heartbeatInterval >= sessionTimeout) {
       throw new KafkaJSNonRetriableError(
         `Consumer heartbeatInterval (${heartbeatInterval}) must be lower than sessionTimeout (${sessionTimeout}). It is recommended to set heartbeatInterval to approximately a third of the sessionTimeout.`,
@@ -156,6 +176,7 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
       this.log.warn('consumer#run was called, but the consumer is already running', { groupId })
       return
     }
+    validateNumbers(config, ['partitionsConsumedConcurrently'], 1)
     this.begin(config)
     const { ready } = this
     await ready.catch(() => config.signal?.throwIfAborted())
@@ -168,6 +189,7 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
    */
   stream(options: StreamOptions = {}): MessageStream {
     this.beIdle('stream()')
+    validateNumbers(options, ['partitionsConsumedConcurrently'], 1)
     return new MessageStream(
       (config) => {
         this.beIdle('stream()')

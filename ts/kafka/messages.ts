@@ -1,4 +1,5 @@
 import type { Bytes, FrameHeader, Frames } from '../native/frames.ts'
+import { isEmpty } from './validate.ts'
 
 /** Headers of a message that is sent. An array gives a header that many times; `undefined` leaves it out. */
 export interface Headers {
@@ -78,8 +79,9 @@ export type Choice = (message: Message) => number
 export function frame(frames: Frames, messages: Message[], choose: Choice): void {
   const now = Date.now()
   for (const message of messages) {
-    const { key = null, value, headers, timestamp = now } = message
-    frames.add(choose(message), Number(timestamp), key, value, headerList(headers))
+    const { key = null, value, headers, timestamp } = message
+    const time = isEmpty(timestamp) ? now : Number(timestamp)
+    frames.add(choose(message), time, key, value, headerList(headers))
   }
 }
 

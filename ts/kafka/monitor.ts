@@ -2,6 +2,7 @@ import type { EmitConsumerEvent, TopicPartition } from './consuming.ts'
 import type { Work } from './handler.ts'
 import type { NodeHandle } from './node.ts'
 import type { Session } from './session.ts'
+import { TIMER_MAX_MS } from './waits.ts'
 
 /** What a monitor is told. */
 export interface MonitorOptions {
@@ -55,7 +56,8 @@ export function monitor(session: Session, options: MonitorOptions): () => void {
 
 function every(milliseconds: number, check: () => Promise<void>): ReturnType<typeof setInterval> | undefined {
   // A log that does not answer is told of by whoever waits for it.
-  return milliseconds > 0 ? setInterval(() => check().catch(() => undefined), milliseconds) : undefined
+  if (milliseconds <= 0) return undefined
+  return setInterval(() => check().catch(() => undefined), Math.min(milliseconds, TIMER_MAX_MS))
 }
 
 /** How many offsets the session has not handled, by partition. */

@@ -27,7 +27,7 @@ import type { Place } from './sender.ts'
 import type { Connection, Shared } from './shared.ts'
 import { abortable } from './signal.ts'
 import type { Transaction, TransactionHost } from './transaction.ts'
-import { validateMessages } from './validate.ts'
+import { validateAcks, validateMessages } from './validate.ts'
 
 /** How a producer is made. */
 export interface ProducerConfig {
@@ -140,6 +140,7 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
   async sendBatch(batch: ProducerBatch): Promise<RecordMetadata[]> {
     const { topicMessages = [], acks = Acks.ALL, compression = 0, signal } = batch
     if (this.config.idempotent === true) this.checkAcks(acks)
+    validateAcks(acks)
     for (const { topic, messages } of topicMessages) validateMessages(topic, messages)
     codecOf(compression)
     this.connected()

@@ -14,6 +14,13 @@ export function validateMessages(topic: unknown, messages: unknown): void {
   for (const message of messages as unknown[]) validateMessage(topic, message)
 }
 
+/** Checks what a send waits for: anything else would be stored with less care than its caller believes. */
+export function validateAcks(acks: unknown): void {
+  if (acks === -1 || acks === 0 || acks === 1) return
+  const details = { type: 'INVALID_REQUIRED_ACKS', code: 21 }
+  throw new KafkaJSNonRetriableError(`Invalid acks, expected -1, 0 or 1, received ${acks}`, details)
+}
+
 function validateMessage(topic: string, message: unknown): void {
   const { key, value, headers, timestamp, partition } = Object(message) as Record<string, unknown>
   if (value === undefined) {
@@ -22,10 +29,10 @@ function validateMessage(topic: string, message: unknown): void {
   }
   if (!isBytes(value)) throw invalid(topic, 'value', 'a string or a Uint8Array or null', value)
   if (key !== undefined && !isBytes(key)) throw invalid(topic, 'key', 'a string or a Uint8Array or null', key)
-  if (timestamp !== undefined && !Number.isSafeInteger(Number(timestamp))) {
+  if (!isEmpty(timestamp) && !Number.isSafeInteger(Number(timestamp))) {
     throw invalid(topic, 'timestamp', 'milliseconds since 1970', timestamp)
   }
-  if (partition !== undefined && partition !== null && !Number.isInteger(partition)) {
+  if (partition !== undefined && partition !== null && !isInt32(partition)) {
     throw invalid(topic, 'partition', 'a number', partition)
   }
   if (headers !== undefined) validateHeaders(topic, headers)
@@ -36,6 +43,26 @@ function validateHeaders(topic: string, headers: unknown): void {
     const values: unknown[] = Array.isArray(content) ? content : [content]
     const wrong = values.find((value) => value !== undefined && !isBytes(value))
     if (wrong !== undefined) throw invalid(topic, `header "${name}"`, 'strings or Uint8Arrays', wrong)
+  }
+}
+
+/** True of a timestamp that is none. */
+export function isEmpty(timestamp: unknown): boolean {
+  return timestamp === undefined || timestamp === null || timestamp === ''
+}
+
+/** The log would cut off what is beyond. */
+function isInt32(value: unknown): boolean {
+  return typeof value === 'number' && (value | 0) === value
+}
+
+/** Checks the numbers of a configuration that are given. */
+export function validateNumbers(config: object, names: string[], least = 0): void {
+  for (const name of names) {
+    const value = (config as Record<string, unknown>)[name]
+    if (value === undefined || (typeof value === 'number' && value >= least)) continue
+    const message = `Invalid ${name}, expected a number from ${least} on, received ${value}`
+    throw new KafkaJSNonRetriableError(message)
   }
 }
 

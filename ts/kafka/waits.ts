@@ -1,3 +1,6 @@
+/** The longest that a timer takes: 24 days. A longer one would be over at once. */
+export const TIMER_MAX_MS: number = 2 ** 31 - 1
+
 /** Waits that somebody else can end. */
 export class Waits {
   private readonly waiting = new Set<() => void>()
@@ -12,7 +15,10 @@ export class Waits {
   sleep(milliseconds?: number): Promise<void> {
     return new Promise((resolve) => {
       if (this.ended) return resolve()
-      const timer = milliseconds === undefined ? undefined : setTimeout(() => wake(), milliseconds)
+      const timer =
+        milliseconds === undefined
+          ? undefined
+          : setTimeout(() => wake(), Math.min(milliseconds, TIMER_MAX_MS))
       const wake = () => {
         clearTimeout(timer)
         this.waiting.delete(wake)

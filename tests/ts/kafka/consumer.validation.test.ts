@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { KafkaJSNonRetriableError } from '../../../ts/index.ts'
-import { logged, memory } from '../support/kafka.ts'
+import { type ConsumerConfig, KafkaJSNonRetriableError } from '../../../ts/index.ts'
+import { logged, memory, pause, send, until } from '../support/kafka.ts'
 import { reading } from '../support/reading.ts'
 
 describe('validation', () => {
@@ -15,6 +15,53 @@ describe('validation', () => {
     expect(() => kafka.consumer({ groupId: 'g', heartbeatInterval: 10, sessionTimeout: 10 })).toThrow(
       'Consumer heartbeatInterval (10) must be lower than sessionTimeout (10). It is recommended to set heartbeatInterval to approximately a third of the sessionTimeout.',
     )
+  })
+
+  test.each([
+    ['sessionTimeout', Number.NaN],
+    ['heartbeatInterval', '3s'],
+    ['rebalanceTimeout', null],
+    ['maxBytesPerPartition', -1],
+    ['maxWaitTimeInMs', {}],
+    ['stallTimeout', Number.NaN],
+    ['lagInterval', true],
+  ])('%s is a number, or the consumer would never come to rest: %s', (name, value) => {
+    const make = () => memory().consumer({ groupId: 'g', [name]: value } as ConsumerConfig)
+    expect(make).toThrow(KafkaJSNonRetriableError)
+    expect(make).toThrow(`Invalid ${name}, expected a number from 0 on, received ${value}`)
+  })
+
+  test('a time without an end is not over at once', async () => {
+    const kafka = memory()
+    await send(kafka, 't', ['a'])
+    const times = {
+      rebalanceTimeout: Infinity,
+      lagInterval: Infinity,
+      stallTimeout: 1e12,
+      maxWaitTimeInMs: 1e12,
+    }
+    const reader = kafka.consumer({ groupId: 'g', ...times })
+    await reader.connect()
+    await reader.subscribe({ topics: ['t'], fromBeginning: true })
+    const heard: string[] = []
+    const { CRASH, FETCH, LAG, STALLED } = reader.events
+    for (const name of [CRASH, FETCH, LAG, STALLED] as const) {
+      reader.on(name, ({ type }) => void heard.push(type))
+    }
+    let handled = 0
+    await reader.run({ eachMessage: async () => void handled++ })
+    await until(() => handled === 1, 'it is handled')
+    await pause(50)
+    await reader.disconnect()
+    expect(new Set(heard)).toEqual(new Set([FETCH]))
+    expect(heard.length).toBeLessThan(5)
+  })
+
+  test.each([0, -1, null, Number.NaN])('%s partitions at a time would be none', async (given) => {
+    const config = { partitionsConsumedConcurrently: given as number, eachMessage: async () => {} }
+    const message = `Invalid partitionsConsumedConcurrently, expected a number from 1 on, received ${given}`
+    await expect(consumer().run(config)).rejects.toThrow(new KafkaJSNonRetriableError(message))
+    expect(() => consumer().stream(config)).toThrow(new KafkaJSNonRetriableError(message))
   })
 
   test.each<[string, unknown]>([

@@ -316,6 +316,7 @@ describe('validation', () => {
     ],
     ['Invalid message timestamp for topic "t"', 't', [{ value, timestamp: 'soon' }]],
     ['Invalid message partition for topic "t"', 't', [{ value, partition: 1.5 }]],
+    ['Invalid message partition for topic "t"', 't', [{ value, partition: 2 ** 32 }]],
     ['Invalid message header "h" for topic "t"', 't', [{ value, headers: { h: [1] } }]],
   ]
   test.each(cases)('%s', async (message, topic, messages) => {
@@ -324,4 +325,21 @@ describe('validation', () => {
     await expect(refused).rejects.toThrow(KafkaJSNonRetriableError)
     await expect(refused).rejects.toThrow(message)
   })
+
+  test.each(['all', 2, Number.NaN, null])('acks that promise nothing known: %s', async (acks) => {
+    const refused = memory()
+      .producer()
+      .send({ topic: 't', messages: [{ value }], acks: acks as number })
+    await expect(refused).rejects.toMatchObject({ type: 'INVALID_REQUIRED_ACKS', kind: 'Invalid' })
+  })
+})
+
+test('a timestamp that is empty is none: retention would delete what seems to be of 1970', async () => {
+  const kafka = memory()
+  const producer = kafka.producer()
+  await producer.connect()
+  const messages = [null, ''].map((timestamp) => ({ value: 'x', timestamp: timestamp as string }))
+  await producer.send({ topic: 't', messages })
+  await producer.disconnect()
+  expect(await kafka.admin().fetchTopicOffsetsByTimestamp('t', 1)).toEqual([{ partition: 0, offset: '0' }])
 })
