@@ -14,7 +14,8 @@ use headwater::group::{
     ClaimGroup, CommitOffsets, CommittedOffset, DescribeGroup, FetchOffsets, OffsetCommit,
 };
 use headwater::log::ops::{
-    AlterConfigs, ClaimSink, CreateTopic, DescribeTopic, InitProducerId, ListBounds, ListTopics, SetAside,
+    AlterConfigs, BeginMaintenance, ClaimSink, CreateTopic, DeleteTopic, DescribeTopic, InitProducerId,
+    ListBounds, ListTopics, Purge, SetAside,
 };
 use headwater::log::rows::Compacted;
 use headwater::log::{Durability, PartitionRow, Store, batch_key, partition_key};
@@ -103,7 +104,19 @@ fn sample() -> Table {
     table.run(&CommitOffsets { group: "workers".into(), member: None, offsets }).unwrap();
     table.run(&ClaimGroup { group: "claimed".into(), node: 3, above: 0 }).unwrap();
     transaction(&mut table);
+    deletion(&mut table);
     table
+}
+
+/// A topic that was deleted, and whose records are still there.
+fn deletion(table: &mut Table) {
+    let id = place(3).topic;
+    let config = TopicConfig::default();
+    let create = CreateTopic { name: "deleted".into(), id, partitions: 1, config, validate_only: false };
+    let row = table.run(&create).unwrap().topic;
+    let mut one = producer(table, &row, 6);
+    crate::bench::send(table, &mut one, &row, 1, &["of nobody"]);
+    table.run(&DeleteTopic { name: "deleted".into() }).unwrap();
 }
 
 fn transaction(table: &mut Table) {
@@ -167,6 +180,13 @@ fn a_log_of_every_format_is_read_and_goes_on() {
             table.run(&ClaimGroup { group: "claimed".into(), node: 4, above: 0 }).unwrap().coordinator_epoch
                 > 1
         );
+        let round = table.run(&BeginMaintenance { now: i64::MAX >> 1, interval_ms: 1 }).unwrap();
+        for topic in round.deleted {
+            while table.run(&Purge { topic }).unwrap() {}
+        }
+        let known = [&events, &state].map(|topic| topic.id.0);
+        let mut batches = table.rows.keys().filter(|(store, _)| *store == Store::Batches);
+        assert!(batches.all(|(_, key)| known.iter().any(|id| key.starts_with(id))), "{name}");
         let mut one = producer(&mut table, &events, 8);
         assert_eq!(crate::bench::send(&mut table, &mut one, &events, 1, &["d"]), [3]);
         let bounds = table.run(&ListBounds { partitions: vec![place(2)] }).unwrap()[0];
