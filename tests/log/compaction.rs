@@ -264,6 +264,102 @@ fn large_partitions_are_compacted_in_slices() {
     assert_eq!(offsets(&mut table, tp), (52..60).collect::<Vec<_>>());
 }
 
+/// Producer id, sequence and time of each record: what names it for ever.
+fn identities(table: &Table, tp: TopicPartition) -> BTreeMap<Offset, (i64, i32, i64)> {
+    let mut found = BTreeMap::new();
+    for ((store, key), bytes) in &table.rows {
+        if *store == Store::Batches && key.starts_with(&partition_key(tp)) {
+            let producer = BatchHeader::read(bytes).unwrap().producer_id;
+            for record in records(bytes).unwrap().map(Result::unwrap) {
+                found.insert(record.offset, (producer, record.sequence, record.timestamp));
+            }
+        }
+    }
+    found
+}
+
+fn rows(table: &Table) -> usize {
+    table.rows.keys().filter(|(store, _)| *store == Store::Batches).count()
+}
+
+#[test]
+fn small_neighbours_become_one_batch_and_their_records_stay_what_they_were() {
+    let mut table = Table::default();
+    let (row, tp) = topic(&mut table, &[]);
+    let mut one = producer(&mut table, &row, 1);
+    for turn in 0..400 {
+        let key = format!("key {turn}");
+        put(&mut table, &mut one, &row, 1_000 + turn, &[(&key, Some("stays")), ("hot", Some("goes"))]);
+    }
+    let (before, all) = (identities(&table, tp), read(&mut table, tp));
+    assert_eq!(pass(&mut table, &row, 2_000).0, 398);
+    let after = identities(&table, tp);
+    assert!(after.iter().all(|(offset, identity)| before[offset] == *identity));
+    assert!(rows(&table) <= 5, "401 records in {} rows", rows(&table));
+    let seen = read(&mut table, tp);
+    assert_eq!((seen.len(), fold(&seen)), (402, fold(&all)));
+    for from in [1, 5, 200, 798] {
+        let fetched = table.run(&Fetch { tp, offset: from, batches_max: 1 }).unwrap();
+        let header = BatchHeader::read(&fetched.batches[0]).unwrap();
+        assert!((header.base_offset..header.next_offset()).contains(&from), "{from} is found in {header:?}");
+    }
+    // Nothing is merged again for nothing.
+    assert_eq!(pass(&mut table, &row, 3_000), (0, 0));
+}
+
+#[test]
+fn batches_that_are_large_enough_stay_apart() {
+    let mut table = Table::default();
+    let (row, tp) = topic(&mut table, &[]);
+    let mut one = producer(&mut table, &row, 1);
+    let value = "x".repeat(6_000);
+    for turn in 0..20 {
+        put(&mut table, &mut one, &row, 1, &[(&format!("key {turn}"), Some(&value))]);
+    }
+    pass(&mut table, &row, 100);
+    let sizes = table.rows.iter().filter(|((store, _), _)| *store == Store::Batches);
+    let sizes: Vec<usize> = sizes.map(|(_, bytes)| bytes.len()).collect();
+    assert!(sizes.iter().all(|size| *size < 17_000) && (10..=12).contains(&sizes.len()), "{sizes:?}");
+    assert_eq!(offsets(&mut table, tp), (0..20).collect::<Vec<_>>());
+}
+
+#[test]
+fn batches_of_several_producers_stay_apart() {
+    let mut table = Table::default();
+    let (row, tp) = topic(&mut table, &[]);
+    let mut both = [producer(&mut table, &row, 1), producer(&mut table, &row, 2)];
+    for turn in 0..20 {
+        put(&mut table, &mut both[turn % 2], &row, 1, &[(&format!("key {turn}"), Some("x"))]);
+    }
+    let before = identities(&table, tp);
+    pass(&mut table, &row, 100);
+    assert_eq!((rows(&table), identities(&table, tp)), (20, before));
+}
+
+#[test]
+fn a_record_whose_append_nobody_heard_of_is_found_where_its_neighbours_were_merged() {
+    let mut table = Table::default();
+    let (row, tp) = topic(&mut table, &[]);
+    let mut unlucky = producer(&mut table, &row, 1);
+    for key in ["a", "b", "c"] {
+        put(&mut table, &mut unlucky, &row, 1, &[(key, Some("x"))]);
+    }
+    let frames = FrameWriter::default().frame(0, 1, Some(b"d"), Some(b"x")).0;
+    unlucky.send(Now::default(), 1, &row, &frames, Durability::Relaxed).unwrap();
+    let Some(Output::Store(append)) = unlucky.poll() else { panic!("an append") };
+    table.run(&*append).unwrap();
+    let mut other = producer(&mut table, &row, 2);
+    put(&mut table, &mut other, &row, 1, &[("e", Some("x"))]);
+    pass(&mut table, &row, 100);
+    assert_eq!(rows(&table), 3, "a to c are one; d and e are not");
+    let died =
+        headwater::base::Error::new(headwater::base::Code::StorageUnknownOutcome, "the connection died");
+    unlucky.stored(Now::default(), Err(died));
+    unlucky.tick(Now { instant: 10_000, timestamp: 0 });
+    assert_eq!(crate::bench::run(&mut table, &mut unlucky).pop().unwrap().1.unwrap(), [3]);
+    assert_eq!(offsets(&mut table, tp), [0, 1, 2, 3, 4]);
+}
+
 #[derive(Clone, Debug)]
 enum Action {
     Put(usize, Vec<(u8, bool)>),
@@ -289,6 +385,7 @@ proptest! {
         let (row, tp) = topic(&mut table, &[("delete.retention.ms", "500")]);
         let mut writers = [producer(&mut table, &row, 1), producer(&mut table, &row, 2)];
         let mut written: Vec<Seen> = Vec::new();
+        let mut named = BTreeMap::new();
         let mut now = 1_000;
         for action in &actions {
             match action {
@@ -305,6 +402,7 @@ proptest! {
                     for (offset, (key, value)) in (base..).zip(records) {
                         written.push((offset, Some(key.into()), value.map(Into::into)));
                     }
+                    named.extend(identities(&table, tp).into_iter().filter(|(offset, _)| *offset >= base));
                 }
                 Action::Pass(later) => {
                     now += later;
@@ -319,6 +417,8 @@ proptest! {
             let start = table.run(&ListBounds { partitions: vec![tp] }).unwrap()[0].start;
             let whole: Vec<Seen> = written.iter().filter(|(offset, ..)| *offset >= start).cloned().collect();
             prop_assert!(seen.iter().all(|record| whole.contains(record)), "records are what was written");
+            let names = identities(&table, tp);
+            prop_assert!(names.iter().all(|(offset, identity)| named[offset] == *identity), "and keep their names");
             prop_assert!(seen.windows(2).all(|pair| pair[0].0 < pair[1].0));
             prop_assert_eq!(fold(&seen), fold(&whole));
         }

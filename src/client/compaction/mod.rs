@@ -7,8 +7,10 @@
 //! Each step is one transaction over about 1 MiB, so none holds up an append, and a pass that is broken off, or done by
 //! two nodes at once, has done no harm: a slice is as good alone. Kafka's cleaner works in the same two phases.
 
+mod filter;
 mod keys;
 mod op;
+mod run;
 
 use std::rc::Rc;
 

@@ -1,12 +1,12 @@
 use std::rc::Rc;
 
+use super::filter::{Filter, Sifted};
 use super::keys::Keys;
+use super::run::Run;
 use crate::base::{Error, Offset, Timestamp, TopicPartition};
-use crate::log::batch::{BatchBuilder, BatchHeader, BatchOptions, Compression, TimestampType, records};
-use crate::log::producer_state::PRODUCER_ID_EXPIRATION_MS;
 use crate::log::rows::{self, Compacted, PartitionRow};
 use crate::log::{
-    Applied, Durability, Key, Op, Plan, Rows, Scan, Store, TopicRow, Value, Write, batch_range, partition_key,
+    Applied, Durability, Op, Plan, Rows, Scan, Store, TopicRow, Write, batch_range, partition_key,
 };
 
 /// Finds out what of a partition can be compacted.
@@ -74,7 +74,7 @@ impl Op for FindDirty {
 }
 
 /// Rewrites a slice of a partition: of each key the last record stays, and of the tombstones those that are not yet
-/// old enough. Offsets never change.
+/// old enough; small neighbours become one batch. Offsets never change.
 #[derive(Clone, Debug)]
 pub struct Compact {
     /// The topic's name.
@@ -138,12 +138,19 @@ impl Op for Compact {
         };
         let horizon = self.now.saturating_add(topic.config.delete_retention_ms());
         let filter = Filter { keys: &self.keys, now: self.now, horizon };
-        let mut writes = Vec::new();
+        let mut run = Run::default();
         for (key, bytes) in batches {
             let header = rows::sound(key, bytes)?;
             done.next = Some(header.next_offset());
-            filter.batch(key, bytes, &header, &mut done, &mut writes)?;
+            let (records, kept) = (i64::from(header.record_count), done.compacted.kept);
+            match filter.sift(bytes, header, &mut done.compacted)? {
+                Sifted::Whole => run.end(),
+                Sifted::Gone => run.writes.push(Write::Delete(Store::Batches, key.clone())),
+                Sifted::Left(left) => run.take(key, left),
+            }
+            done.removed += records - (done.compacted.kept - kept);
         }
+        let mut writes = run.finish();
         done.next = done.next.filter(|next| batches.len() >= self.limit && *next < self.upto);
         let mut changed = row;
         // Whoever believes in another end must not write into a gap.
@@ -156,85 +163,5 @@ impl Op for Compact {
             writes.push(Write::Put(Store::Partitions, partition_key(self.tp), changed.encode()));
         }
         Ok(Applied { writes, reply: done })
-    }
-}
-
-/// What stays.
-struct Filter<'a> {
-    keys: &'a Keys,
-    now: Timestamp,
-    /// When a tombstone may go that was not compacted before.
-    horizon: Timestamp,
-}
-
-impl Filter<'_> {
-    fn batch(
-        &self,
-        key: &Key,
-        bytes: &Value,
-        header: &BatchHeader,
-        done: &mut Rewritten,
-        writes: &mut Vec<Write>,
-    ) -> Result<(), Error> {
-        // What cannot be looked into stays as it is, and hides no older record of its keys.
-        if header.attributes.compression()? != Compression::None || header.attributes.is_control() {
-            done.compacted.kept += i64::from(header.record_count);
-            return Ok(());
-        }
-        let dated = header.attributes.has_delete_horizon();
-        let horizon = if dated { header.base_timestamp } else { self.horizon };
-        let mut kept = Vec::new();
-        let mut tombstones = false;
-        for record in records(bytes)? {
-            let record = record?;
-            let last =
-                record.key.is_some_and(|key| self.keys.last(key).is_none_or(|last| record.offset >= last));
-            let tombstone = record.value.is_none();
-            if last && !(tombstone && dated && self.now >= horizon) {
-                tombstones |= tombstone;
-                kept.push(record);
-            }
-        }
-        let removed = i64::from(header.record_count) - kept.len() as i64;
-        done.removed += removed;
-        done.compacted.kept += kept.len() as i64;
-        if tombstones {
-            let earliest = done.compacted.horizon;
-            done.compacted.horizon = if earliest == 0 { horizon } else { earliest.min(horizon) };
-        }
-        if kept.is_empty() && !self.remembers(header) {
-            writes.push(Write::Delete(Store::Batches, key.clone()));
-            return Ok(());
-        }
-        if removed == 0 && tombstones == dated {
-            return Ok(());
-        }
-        let stamped = header.attributes.timestamp_type() == TimestampType::LogAppendTime || kept.is_empty();
-        let mut builder = BatchBuilder::new(BatchOptions {
-            base_offset: header.base_offset,
-            partition_leader_epoch: header.partition_leader_epoch,
-            attributes: header.attributes.with_delete_horizon(tombstones),
-            producer_id: header.producer_id,
-            producer_epoch: header.producer_epoch,
-            base_sequence: header.base_sequence,
-            base_timestamp: tombstones.then_some(horizon),
-            max_timestamp: stamped.then_some(header.max_timestamp),
-            last_offset_delta: Some(header.last_offset_delta),
-        });
-        for record in kept {
-            let (count, headers) = record.raw_headers();
-            let delta = (record.offset - header.base_offset) as i32;
-            builder.push_at(delta, record.timestamp, record.key, record.value, count, headers);
-        }
-        writes.push(Write::Put(Store::Batches, key.clone(), builder.finish()));
-        Ok(())
-    }
-
-    /// True for the last batch of a producer that may still ask what became of it: its header is the answer.
-    fn remembers(&self, header: &BatchHeader) -> bool {
-        let age = self.now.saturating_sub(header.max_timestamp.max(0));
-        header.producer_id >= 0
-            && age < PRODUCER_ID_EXPIRATION_MS
-            && !self.keys.superseded(header.producer_id, header.base_offset)
     }
 }
