@@ -1,7 +1,7 @@
 import { type Figure, figure, median } from './figure.ts'
 import type { Cell } from './page/sizes.ts'
 import type { Part, Scale } from './parts.ts'
-import { Rig, sleep, type Tab } from './rig.ts'
+import { Rig, type Tab } from './rig.ts'
 
 /** Runs what needs one tab. */
 async function alone(work: (tab: Tab) => Promise<Figure[]>): Promise<Figure[]> {
@@ -15,6 +15,7 @@ async function alone(work: (tab: Tab) => Promise<Figure[]>): Promise<Figure[]> {
 
 export const appends: Part = () => alone((tab) => tab.call('append'))
 export const reads: Part = () => alone((tab) => tab.call('read'))
+export const sparse: Part = () => alone((tab) => tab.call('sparse'))
 export const tracks: Part = () => alone((tab) => tab.call('track'))
 
 export const publishes: Part = async () => {
@@ -57,7 +58,7 @@ export const sizes: Part = (scale) =>
     return figures
   })
 
-/** A log with many topics and one that is large: its opening, reading all of it, and retention. */
+/** A log with many topics and one that is large: its opening, reading all of it, retention, and deletion. */
 export const large: Part = async ({ full }) => {
   const megabytes = full ? 1_000 : 100
   const topics = 1_000
@@ -74,6 +75,7 @@ export const large: Part = async ({ full }) => {
       await opened(rig, `${size} and ${topics} topics`, full ? 20 : 8),
       ...(await remembered(rig, megabytes)),
       await retained(rig, megabytes),
+      await removed(rig, megabytes),
     ]
   } finally {
     await rig.stop()
@@ -95,7 +97,7 @@ async function opened(rig: Rig, what: string, rounds: number): Promise<Figure> {
   return figure(name, 'ms p50', ours ?? Number.NaN, raw ?? Number.NaN, { value: { most: 100 } })
 }
 
-/** What a tab has in memory at most while it reads: as it is, and without what is garbage already. */
+/** What a tab has in memory at most where it is held up while it reads: as it is, and without what is garbage already. */
 async function remembered(rig: Rig, megabytes: number): Promise<Figure[]> {
   const figures: Figure[] = []
   for (const garbage of [false, true]) {
@@ -109,20 +111,16 @@ async function remembered(rig: Rig, megabytes: number): Promise<Figure[]> {
 }
 
 async function mostMemory(rig: Rig, megabytes: number, raw: boolean, garbage: boolean): Promise<number> {
+  const stops = 20
   const tab = await rig.tab()
   await tab.collect()
   const before = await tab.memory()
   let most = before
-  let over = false
-  const reading = tab.call('readAll', megabytes, raw).finally(() => {
-    over = true
-  })
-  while (!over) {
+  for (let stop = 1; stop <= stops; stop++) {
+    await tab.call('readUpTo', (megabytes * stop) / stops, raw)
     if (!garbage) await tab.collect()
     most = Math.max(most, await tab.memory())
-    await sleep(50)
   }
-  if ((await reading) < megabytes * 1_000_000) throw new Error('not all was read')
   await tab.close()
   return (most - before) / 1_024
 }
@@ -133,5 +131,15 @@ async function retained(rig: Rig, megabytes: number): Promise<Figure> {
   const raw = await tab.call('retainRaw', megabytes)
   await tab.close()
   const name = `longest append while retention deletes ${megabytes} MB, against one delete of a range`
+  return figure(name, 'ms', during, raw.during, { value: { most: 50 } })
+}
+
+async function removed(rig: Rig, megabytes: number): Promise<Figure> {
+  const tab = await rig.tab()
+  await tab.call('fill', megabytes, 'gone')
+  const { during } = await tab.call('remove')
+  const raw = await tab.call('retainRaw', megabytes)
+  await tab.close()
+  const name = `longest append while a deleted topic of ${megabytes} MB is removed, against one delete of a range`
   return figure(name, 'ms', during, raw.during, { value: { most: 50 } })
 }

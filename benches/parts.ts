@@ -1,6 +1,6 @@
 import type { Figure } from './figure.ts'
 import { failover, idle, join, throughput } from './groups.ts'
-import { appends, large, publishes, reads, sizes, tracks } from './log.ts'
+import { appends, large, publishes, reads, sizes, sparse, tracks } from './log.ts'
 
 /** How thorough a run is. */
 export interface Scale {
@@ -17,6 +17,7 @@ export const PARTS: Record<string, Part> = {
   track: tracks,
   publish: publishes,
   sizes,
+  sparse,
   large,
   failover,
   join,
@@ -27,7 +28,7 @@ export const PARTS: Record<string, Part> = {
 /** Several parts under one name. */
 export const SETS: Record<string, string[]> = {
   default: ['append', 'read', 'track', 'publish', 'failover', 'join'],
-  log: ['append', 'read', 'sizes', 'large'],
+  log: ['append', 'read', 'sizes', 'sparse', 'large'],
   groups: ['failover', 'join', 'throughput', 'idle'],
   all: Object.keys(PARTS),
 }

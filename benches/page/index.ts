@@ -7,12 +7,13 @@ import * as idle from './idle.ts'
 import * as large from './large.ts'
 import { read } from './read.ts'
 import { size } from './sizes.ts'
+import { sparse } from './sparse.ts'
 import * as spread from './spread.ts'
 import { echo, publish } from './tabs.ts'
 import { track } from './track.ts'
 
 const functions = {
-  ...{ append, read, track, size, echo, publish, handOver, serveHandOver },
+  ...{ append, read, track, size, sparse, echo, publish, handOver, serveHandOver },
   ...group,
   ...idle,
   ...large,

@@ -7,8 +7,8 @@ const RECORD_BYTES = 1_000
 const BATCH_RECORDS = 1_000
 const BATCH_BYTES = RECORD_BYTES * BATCH_RECORDS
 
-/** Fills the topic `big` of the log, and the raw database, with so many megabytes each. */
-export async function fill(megabytes: number): Promise<void> {
+/** Fills a topic of the log, and the raw database, with so many megabytes each. */
+export async function fill(megabytes: number, topic = 'big'): Promise<void> {
   const producer = new Kafka({ name: NAME }).producer()
   await producer.connect()
   const database = await openDatabase(NAME)
@@ -16,7 +16,7 @@ export async function fill(megabytes: number): Promise<void> {
   const messages = values.map((value) => ({ value }))
   const batch = rawBatch(values)
   for (let written = 0; written < megabytes; written++) {
-    await producer.send({ topic: 'big', messages, acks: 1 })
+    await producer.send({ topic, messages, acks: 1 })
     await transact(database, 'relaxed', (store) => void store.put(batch, written))
   }
   await producer.disconnect()
@@ -59,29 +59,56 @@ export async function listTopics(): Promise<number> {
   return (await admin.listTopics()).length
 }
 
-/** Reads all of `big`, or all rows by hand, a megabyte at a time; answers how many bytes the values had. */
-export async function readAll(megabytes: number, raw: boolean): Promise<number> {
-  let bytes = 0
-  if (raw) {
-    const database = await openDatabase(NAME)
-    for (let at = 0; at < megabytes; at++) {
-      for (const row of await rows(database, at, at)) bytes += row.length
-    }
-    database.close()
-    return bytes
+/** Holds up who reads, so that what it has in hand can be looked at. */
+class Stop {
+  private read = 0
+  private until = 0
+  private reached: () => void = () => undefined
+  private goOn: () => void = () => undefined
+
+  /** Lets it read on, to so many bytes in all; resolves when it stands there. */
+  at(bytes: number): Promise<void> {
+    this.until = bytes
+    const here = new Promise<void>((resolve) => {
+      this.reached = resolve
+    })
+    this.goOn()
+    return here
   }
+
+  async pass(bytes: number): Promise<void> {
+    this.read += bytes
+    if (this.read < this.until) return
+    const further = new Promise<void>((resolve) => {
+      this.goOn = resolve
+    })
+    this.reached()
+    await further
+  }
+}
+
+let stop: Stop | undefined
+
+/** Reads `big`, or rows by hand, a megabyte at a time, up to so many megabytes, and stays there with what it has in hand. */
+export function readUpTo(megabytes: number, raw: boolean): Promise<void> {
+  const begins = stop === undefined
+  stop ??= new Stop()
+  const stands = stop.at(megabytes * BATCH_BYTES)
+  const failed = begins ? (raw ? readRows(stop) : readMessages(stop)) : new Promise<void>(() => undefined)
+  return Promise.race([stands, failed])
+}
+
+async function readRows(stop: Stop): Promise<void> {
+  const database = await openDatabase(NAME)
+  for (let at = 0; ; at++) for (const row of await rows(database, at, at)) await stop.pass(row.length)
+}
+
+async function readMessages(stop: Stop): Promise<void> {
   const consumer = new Kafka({ name: NAME }).consumer({ groupId: crypto.randomUUID() })
   await consumer.connect()
   await consumer.subscribe({ topics: ['big'], fromBeginning: true })
-  await new Promise<void>((resolve, reject) => {
-    const eachMessage = async ({ message }: { message: { value: Uint8Array | null } }) => {
-      bytes += message.value?.length ?? 0
-      if (bytes === megabytes * BATCH_BYTES) resolve()
-    }
-    consumer.run({ eachMessage }).catch(reject)
-  })
-  await consumer.disconnect()
-  return bytes
+  await consumer.run({ eachMessage: ({ message }) => stop.pass(message.value?.length ?? 0) })
+  await new Promise(() => undefined)
 }
 
 /** The longest append, in milliseconds, of two times. */
@@ -116,6 +143,49 @@ export async function retain(): Promise<Blocks & { trimmed: number }> {
   await producer.disconnect()
   await admin.disconnect()
   return { before: Math.max(...before), during: Math.max(...during), trimmed }
+}
+
+/** Appends a record every few milliseconds, before and while the topic `gone`, which was deleted, is removed. */
+export async function remove(): Promise<Blocks> {
+  const kafka = new Kafka({ name: NAME })
+  const admin = kafka.admin()
+  await admin.connect()
+  const producer = kafka.producer()
+  await producer.connect()
+  const [value = null] = events(1, RECORD_BYTES)
+  const blocks: Blocks = { before: 0, during: 0 }
+  let over = false
+  for (let round = 0; !over; round++) {
+    const took = await timed(() => producer.send({ topic: 'topic-0', messages: [{ value }], acks: 1 }))
+    const when = round <= 300 ? 'before' : 'during'
+    blocks[when] = Math.max(blocks[when], took)
+    if (round === 300) await admin.deleteTopics({ topics: ['gone'] })
+    if (round > 300) over = (await deletedTopics()) === 0
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  await producer.disconnect()
+  await admin.disconnect()
+  return blocks
+}
+
+/** How many topics were deleted of which records are left: a look into the log's own database. */
+async function deletedTopics(): Promise<number> {
+  const [from, to] = ['deleted/', 'deleted0'].map((key) => new TextEncoder().encode(key))
+  const database = await new Promise<IDBDatabase>((resolve, reject) => {
+    const request = indexedDB.open(`headwater/${NAME}`)
+    request.onsuccess = () => resolve(request.result)
+    request.onerror = () => reject(request.error)
+  })
+  try {
+    const store = database.transaction('meta').objectStore('meta')
+    return await new Promise((resolve, reject) => {
+      const request = store.count(IDBKeyRange.bound(from, to))
+      request.onsuccess = () => resolve(request.result)
+      request.onerror = () => reject(request.error)
+    })
+  } finally {
+    database.close()
+  }
 }
 
 /** The same by hand: rows are put while a transaction deletes all others. */
