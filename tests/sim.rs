@@ -58,8 +58,13 @@ fn an_acknowledgement_that_is_not_flushed_is_noticed() {
 
 #[test]
 fn a_delivery_row_that_is_not_compared_is_noticed() {
-    let overtaken = [Fault::Drop, Fault::Stop, Fault::Delay];
+    let overtaken = [Fault::Drop, Fault::Stop, Fault::Delay, Fault::Hide];
     noticed(Mutant::NoComparison, Scenario::Groups, &overtaken, "back");
+}
+
+#[test]
+fn a_former_owner_that_may_cut_its_batch_anew_is_noticed() {
+    noticed(Mutant::NoFence, Scenario::Groups, &[Fault::Drop, Fault::Stop], "uncertain");
 }
 
 #[test]

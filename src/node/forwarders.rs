@@ -177,8 +177,8 @@ impl Node {
                 PageEvent::Hidden => running.forwarder.hidden(now),
                 PageEvent::Visible => running.forwarder.visible(),
                 PageEvent::Online => running.forwarder.online(now),
-                PageEvent::Suspended => running.forwarder.revoke_all(),
-                PageEvent::Resumed | PageEvent::Closing => {}
+                PageEvent::Suspended | PageEvent::Closing => running.forwarder.leave(now),
+                PageEvent::Resumed => {}
             }
         }
     }

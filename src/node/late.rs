@@ -143,7 +143,10 @@ impl Node {
         self.page_of_forwarders(event);
         self.page_of_maintenance(event);
         match event {
-            PageEvent::Suspended => self.suspend_groups(),
+            PageEvent::Suspended => {
+                self.entrust_commits();
+                self.suspend_groups();
+            }
             PageEvent::Resumed => self.resume_groups(),
             PageEvent::Visible => self.seen(true),
             PageEvent::Hidden => {

@@ -284,8 +284,10 @@ fn the_sinks_limit_is_kept_from_the_first_batch_on() {
 fn records_that_are_gone_begin_a_new_epoch() {
     let (mut rig, sent) = Rig::sending(2);
     rig.answer(&sent, Outcome::Accepted);
-    rig.append(0, 4);
+    let end = rig.append_unnoticed(0, &["a", "b", "c", "d"].map(String::from));
     rig.profile.give_up(0, 4);
+    rig.notice(0, end);
+    rig.drain();
     rig.pass(250);
     let row = rig.row();
     assert_eq!((row.epoch, row.start, row.committed, row.marker, row.uncertain), (1, 4, 4, Some((4, 5)), 0));
@@ -300,8 +302,10 @@ fn records_that_are_gone_begin_a_new_epoch() {
 #[test]
 fn a_log_that_was_given_up_as_a_whole_is_at_its_end() {
     let mut rig = Rig::new(1);
-    rig.append(0, 3);
+    let end = rig.append_unnoticed(0, &["a", "b", "c"].map(String::from));
     rig.profile.give_up(0, 3);
+    rig.notice(0, end);
+    rig.drain();
     rig.pass(60_000);
     assert_eq!((rig.row().committed, rig.row().marker), (3, None));
     assert!(rig.sent.is_empty());

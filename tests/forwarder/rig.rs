@@ -81,10 +81,19 @@ impl Rig {
     }
 
     pub fn append_named(&mut self, partition: i32, names: &[String]) {
-        self.names += names.len();
-        let first = self.profile.append(partition, names, Durability::Relaxed);
-        self.forwarder.appended(self.now, self.profile.tp(partition), first + names.len() as i64);
+        let end = self.append_unnoticed(partition, names);
+        self.notice(partition, end);
         self.drain();
+    }
+
+    /// Appends records of which the forwarder hears nothing; answers the partition's end.
+    pub fn append_unnoticed(&mut self, partition: i32, names: &[String]) -> i64 {
+        self.names += names.len();
+        self.profile.append(partition, names, Durability::Relaxed) + names.len() as i64
+    }
+
+    pub fn notice(&mut self, partition: i32, end: i64) {
+        self.forwarder.appended(self.now, self.profile.tp(partition), end);
     }
 
     pub fn drain(&mut self) {

@@ -1,7 +1,7 @@
 //! When what is sent, and what it looks like.
 
 use headwater::base::{Code, Random};
-use headwater::client::forwarder::{Delivery, DeliveryRow, Outcome};
+use headwater::client::forwarder::{Delivery, DeliveryRow, Outcome, Output};
 
 use super::broker::Broker;
 use super::rig::Rig;
@@ -130,6 +130,68 @@ fn a_hidden_page_does_not_send_a_large_batch_twice() {
 }
 
 #[test]
+fn what_lingers_is_marked_already_and_takes_what_comes_before_it_goes() {
+    let mut rig = Rig::new(1);
+    rig.ran();
+    rig.append(0, 2);
+    assert_eq!((rig.row().marker, rig.sent.len()), (Some((0, 1)), 0));
+    for _ in 0..3 {
+        rig.append(0, 1);
+    }
+    rig.pass(250);
+    assert_eq!(rig.take().batches[0].last, 4);
+    let kinds: Vec<&str> = rig.ran().into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, ["mark", "mark"], "once at once, and once in the end");
+    assert_eq!(rig.row().marker, Some((0, 4)));
+}
+
+#[test]
+fn what_was_sent_takes_nothing_more() {
+    let mut rig = Rig::new(1);
+    rig.append(0, 1);
+    rig.forwarder.hidden(rig.now);
+    rig.drain();
+    let beacon = rig.take();
+    rig.forwarder.visible();
+    rig.append(0, 1);
+    rig.pass(1_000);
+    assert_eq!((rig.row().marker, rig.sent.len()), (Some((0, 0)), 0), "one batch at a time");
+    rig.answer(&beacon, Outcome::Accepted);
+    assert_eq!((rig.take().batches[0].first, rig.row().marker), (1, Some((1, 1))));
+}
+
+#[test]
+fn a_page_that_dies_sends_at_once_what_is_marked() {
+    let mut rig = Rig::new(3);
+    rig.append_named(0, &large(4));
+    rig.append(1, 1);
+    // The marker of the third is still being written: nobody will see it.
+    let end = rig.append_unnoticed(2, &["late".to_string()]);
+    rig.notice(2, end);
+    rig.forwarder.leave(rig.now);
+    let mut sent = Vec::new();
+    while let Some(output) = rig.forwarder.poll() {
+        match output {
+            Output::Deliver { batches, keepalive: true, .. } => sent.extend(batches),
+            Output::Deliver { .. } => panic!("it has to outlive the page"),
+            _ => {}
+        }
+    }
+    assert_eq!(sent.iter().map(|batch| (batch.partition, batch.first)).collect::<Vec<_>>(), [(0, 0), (1, 0)]);
+    assert!(sent.iter().map(|batch| batch.bytes.len()).sum::<usize>() <= 48 << 10);
+    assert_eq!(rig.forwarder.deadline(), None);
+    // The next owner cannot know whether it arrived: the same again, and the rest behind it.
+    let mut next = Rig::of(rig.profile.clone());
+    let again = next.take();
+    assert_eq!(
+        again.batches[..2].iter().map(|batch| &batch.bytes).collect::<Vec<_>>(),
+        sent.iter().map(|batch| &batch.bytes).collect::<Vec<_>>()
+    );
+    next.answer(&again, Outcome::Duplicate);
+    assert_eq!(next.take().batches[0].first, sent[0].last + 1);
+}
+
+#[test]
 fn nobody_waits_for_the_answer_to_a_beacon() {
     let (mut rig, sent) = Rig::sending(2);
     rig.fail(&sent, true, None);
@@ -177,10 +239,9 @@ fn a_lost_notice_only_delays() {
 #[test]
 fn results_of_a_former_life_are_ignored() {
     let mut rig = Rig::new(1);
-    rig.append(0, 1);
-    rig.advance(250);
-    rig.forwarder.tick(rig.now);
-    let Some(headwater::client::forwarder::Output::Store(0, mark)) = rig.forwarder.poll() else { panic!() };
+    let end = rig.append_unnoticed(0, &["a".to_string()]);
+    rig.notice(0, end);
+    let Some(Output::Store(0, mark)) = rig.forwarder.poll() else { panic!() };
     rig.forwarder.revoke_all();
     rig.given();
     assert!(rig.forwarder.poll().is_none(), "there is never a second transaction");

@@ -123,8 +123,7 @@ impl World {
     fn close(&mut self, page: PageId) {
         self.pages[page].app.readers.iter_mut().for_each(Reader::disturb);
         if self.pages[page].runs() {
-            self.tell_page(page, PageEvent::Hidden);
-            self.tell_page(page, PageEvent::Suspended);
+            self.tell_page(page, PageEvent::Closing);
         }
         self.kill(page, 1);
     }

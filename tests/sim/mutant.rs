@@ -22,6 +22,8 @@ named! {
         RelaxedAppend = "relaxed-append",
         /// The delivery row is not compared with the one that was read.
         NoComparison = "no-comparison",
+        /// Who owned a partition may still write its delivery row, where the row is as it was.
+        NoFence = "no-fence",
         /// A batch that is sent again is cut anew.
         Recut = "recut",
         /// Doubt covers one batch instead of all that the log holds.
@@ -101,8 +103,8 @@ impl World {
             AnyOp::Forwarder(OwnedOp { member, op }) => {
                 let op = self.mutate_delivery(origin, mutant, op.clone());
                 let owner = || self.owner(origin, op.tp());
-                let member = if mutant == Mutant::NoComparison { owner() } else { None }
-                    .unwrap_or_else(|| member.clone());
+                let unfenced = matches!(mutant, Mutant::NoComparison | Mutant::NoFence);
+                let member = if unfenced { owner() } else { None }.unwrap_or_else(|| member.clone());
                 Some(AnyOp::Forwarder(OwnedOp { member, op }))
             }
             AnyOp::Append(append) => {

@@ -16,11 +16,11 @@ export function watchPage(change: (change: PageChange) => void): () => void {
   listen(page, 'resume', () => change('resume'))
   listen(realm, 'online', () => change('online'))
   if (page !== undefined) {
-    listen(realm, 'pagehide', (event) => {
-      change('hidden')
-      // Only a page that is kept holds on to its locks; one that dies loses them by itself.
-      change((event as PageTransitionEvent).persisted ? 'suspend' : 'closing')
-    })
+    // Before 'hidden', which begins what this page may not live to see. Only a page that is kept holds on to its locks;
+    // one that dies loses them by itself.
+    listen(realm, 'pagehide', (event) =>
+      change((event as PageTransitionEvent).persisted ? 'suspend' : 'closing'),
+    )
     listen(realm, 'pageshow', (event) => {
       if ((event as PageTransitionEvent).persisted) change('resume')
     })

@@ -76,7 +76,7 @@ export class Tracker {
       this.identity.follow(),
       this.kafka.on('storage', (event) => this.listeners.tell('storage', event)),
       watchPage((change) => {
-        if (change === 'hidden' || change === 'suspend') this.queue.handOver()
+        if (['hidden', 'suspend', 'closing'].includes(change)) this.queue.handOver()
       }),
     ]
     this.opened = this.persist(() => this.open())

@@ -20,6 +20,11 @@ pub(super) struct Lane {
     end: Offset,
     /// When the first of the records beyond the batch at hand has waited long enough.
     due: Instant,
+    /// When the batch at hand has.
+    send_at: Instant,
+    /// The batch at hand was marked before its time, so that a page that dies meanwhile can still send it. It has not
+    /// left this owner, and may be cut anew.
+    early: bool,
     not_before: Instant,
     /// What the batch at hand was first sent as.
     name: Option<u64>,
@@ -63,6 +68,8 @@ impl Lane {
             row: None,
             end: 0,
             due: 0,
+            send_at: 0,
+            early: false,
             not_before: 0,
             name: None,
             signed: None,
@@ -101,11 +108,14 @@ impl Lane {
         self.end = self.end.max(end);
     }
 
-    /// Marks what there is as soon as possible, until it is told to relax.
+    /// Marks what there is as soon as possible, until it is told to relax. What is marked goes as it is: the page may not
+    /// live to see another marker.
     pub(super) fn hurry(&mut self, hurries: bool) {
         self.hurries = hurries;
         if hurries {
             self.due = 0;
+            self.send_at = 0;
+            self.early = false;
         }
     }
 
@@ -121,6 +131,7 @@ impl Lane {
     /// Time went by unseen: the row is read again before anything is sent.
     pub(super) fn doubt(&mut self) {
         self.doubts = true;
+        self.early = false;
     }
 
     /// The batch, if it is on its way, is at hand again, to be sent at `at`.
@@ -140,17 +151,12 @@ impl Lane {
         let at_once = if self.hurries { 0 } else { self.not_before };
         match &self.state {
             State::Unclaimed | State::Marked => Next::Store(at_once),
-            // What was acknowledged is committed along with the next marker, where that is not far away.
-            State::Changing(change) if change.plain() => {
-                Next::Store(self.due_at(change.row.committed).unwrap_or(0).max(at_once))
-            }
             State::Changing(_) => Next::Store(at_once),
-            State::Idle => match self.due_at(self.committed()) {
-                Some(due) => Next::Store(due.max(at_once)),
-                None => Next::Store(self.look_at),
-            },
+            State::Idle if self.end > self.committed() => Next::Store(at_once),
+            State::Idle => Next::Store(self.look_at),
             State::Ready(_) if self.doubts => Next::Store(at_once),
-            State::Ready(_) => Next::Send(self.not_before),
+            State::Ready(cut) if self.grows(cut) => Next::Store(self.sends_at(cut).max(at_once)),
+            State::Ready(cut) => Next::Send(self.sends_at(cut).max(self.not_before)),
             State::Storing(_) | State::Sent(_) | State::Stuck => Next::Nothing,
         }
     }
@@ -162,6 +168,26 @@ impl Lane {
         (waiting > 0).then_some(if full { 0 } else { self.due })
     }
 
+    /// When the batch at hand need not wait for more.
+    fn sends_at(&self, cut: &Cut) -> Instant {
+        if self.early && self.end - cut.first >= Self::FULL_RECORDS { 0 } else { self.send_at }
+    }
+
+    /// True if the batch at hand takes what came since, before it is sent.
+    fn grows(&self, cut: &Cut) -> bool {
+        self.early && self.end > cut.last + 1
+    }
+
+    /// True if the next transaction cuts a wire batch that goes on waiting for more.
+    pub(super) fn anticipates(&self, now: Instant) -> bool {
+        let committed = match &self.state {
+            State::Idle => self.committed(),
+            State::Changing(change) if change.row.marker.is_none() => change.row.committed,
+            _ => return false,
+        };
+        self.due_at(committed).is_some_and(|due| due > now)
+    }
+
     pub(super) fn may_store(&self, now: Instant) -> bool {
         matches!(self.next(), Next::Store(at) if at <= now)
     }
@@ -171,6 +197,7 @@ impl Lane {
         match &self.state {
             State::Idle => self.end > self.committed(),
             State::Changing(change) => change.row.marker.is_none() && self.end > change.row.committed,
+            State::Ready(cut) => !self.doubts && self.grows(cut),
             _ => false,
         }
     }
@@ -178,23 +205,29 @@ impl Lane {
     /// The transaction that comes next.
     pub(super) fn next_op(&mut self, mut ctx: Context<'_>) -> ForwarderOp {
         let tp = self.tp;
+        let marks = self.will_mark();
+        let early = self.anticipates(ctx.now.instant);
+        if marks {
+            self.send_at = if early { self.due } else { 0 };
+        }
+        self.early = early;
         self.doubts = false;
-        let waits = self.will_mark();
         let state = replace(&mut self.state, State::Stuck);
         let (op, purpose) = match (state, self.row.clone()) {
+            (State::Ready(_), Some(read)) if marks => {
+                (self.mark(read.clone(), read.unmarked(), false, &mut ctx), Purpose::Mark(None))
+            }
             (State::Ready(cut), _) => (self.claim(&mut ctx), Purpose::Verify(cut)),
             (State::Changing(change), Some(read)) => {
                 let Change { row, doubt, then, event } = change;
-                if row.marker.is_none()
-                    && self.due_at(row.committed).is_some_and(|due| due <= ctx.now.instant)
-                {
+                if marks {
                     (self.mark(read, row, doubt, &mut ctx), Purpose::Mark(event))
                 } else {
                     let then = then.filter(|_| !doubt);
                     (ForwarderOp::Save { tp, read, row, doubt }, Purpose::Save(then, event))
                 }
             }
-            (State::Idle, Some(read)) if waits => {
+            (State::Idle, Some(read)) if marks => {
                 (self.mark(read.clone(), read, false, &mut ctx), Purpose::Mark(None))
             }
             (State::Marked, Some(read)) => (ForwarderOp::Remark { tp, read }, Purpose::Remark),
@@ -287,6 +320,7 @@ impl Lane {
             }
             (Purpose::Remark, Some(cut)) => {
                 self.name = None;
+                self.send_at = 0;
                 State::Ready(cut)
             }
             // Records of the marker are gone: what is left of it goes under a new epoch, and says so.
@@ -317,7 +351,14 @@ impl Lane {
     /// The size of the batch that may be sent now.
     pub(super) fn ready(&self, now: Instant) -> Option<usize> {
         match &self.state {
-            State::Ready(cut) if !self.doubts && self.not_before <= now => Some(cut.bytes.len()),
+            State::Ready(cut)
+                if !self.doubts
+                    && !self.grows(cut)
+                    && self.not_before <= now
+                    && self.sends_at(cut) <= now =>
+            {
+                Some(cut.bytes.len())
+            }
             _ => None,
         }
     }
@@ -341,6 +382,7 @@ impl Lane {
     ) -> Option<(WireBatch, u64)> {
         let row = self.row.as_ref()?;
         let (State::Ready(cut) | State::Sent(cut)) = &self.state else { return None };
+        self.early = false;
         let batch = WireBatch {
             topic: topic.to_string(),
             partition: self.tp.partition,

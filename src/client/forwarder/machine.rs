@@ -73,8 +73,9 @@ pub struct Forwarder {
 impl Forwarder {
     /// What a request may carry.
     const REQUEST_BYTES: usize = 3 << 20;
-    /// What a request may carry that outlives its page: browsers allow 64 KiB, and others use them too.
-    const KEEPALIVE_BYTES: usize = 48 << 10;
+    /// What a request may carry that outlives its page: browsers allow 64 KiB, and others use them too. With what describes
+    /// the batches it stays within 48.
+    const KEEPALIVE_BYTES: usize = 46 << 10;
     /// A request that was not answered for so long has failed.
     const REQUEST_MS: u64 = 30_000;
     /// A node that heard nothing for so long may have slept: others may have gone on.
@@ -133,6 +134,17 @@ impl Forwarder {
             stays || lane.storing()
         });
         self.forget_requests();
+    }
+
+    /// The page is about to be frozen, kept for later or closed: what is at hand goes in a request that outlives it, and
+    /// nothing comes after that.
+    pub fn leave(&mut self, now: Now) {
+        self.wake(now);
+        // Else it is on its way already.
+        if !self.owned.is_empty() && !self.requests.iter().any(|request| request.beacon) {
+            self.send_beacon(now);
+        }
+        self.revoke_all();
     }
 
     /// No partition is this node's any more.
@@ -324,9 +336,11 @@ impl Forwarder {
             return;
         }
         self.forget_requests();
-        let (bytes_max, linger_ms) = (self.share(), self.linger_ms());
+        let (share, linger_ms) = (self.share(), self.linger_ms());
         for (partition, lane) in self.lanes.iter_mut() {
             if lane.may_store(now.instant) {
+                let small = self.beacon || lane.anticipates(now.instant);
+                let bytes_max = if small { share } else { self.options.bytes_max };
                 let op = lane.next_op(Context { now, linger_ms, bytes_max, random: &mut self.random });
                 self.outputs.push_back(Output::Store(*partition, op));
             }
@@ -352,14 +366,15 @@ impl Forwarder {
         self.requests.iter().all(|request| request.beacon) && !self.lanes.values().any(Lane::storing)
     }
 
-    /// The most bytes of the next wire batch of a partition.
+    /// The most bytes of the next wire batch of a partition that a dying page is to send.
     fn share(&self) -> usize {
         const LEAST: usize = 1 << 10;
         let marking = self.lanes.values().filter(|lane| lane.will_mark()).count();
-        if !self.beacon || marking == 0 {
+        if marking == 0 {
             return self.options.bytes_max;
         }
-        let small = self.lanes.values().filter_map(Lane::held).filter(|size| *size <= Self::KEEPALIVE_BYTES);
+        let stay = self.lanes.values().filter(|lane| !lane.will_mark());
+        let small = stay.filter_map(Lane::held).filter(|size| *size <= Self::KEEPALIVE_BYTES);
         let share = Self::KEEPALIVE_BYTES.saturating_sub(small.sum()) / marking;
         if share < LEAST { self.options.bytes_max } else { self.options.bytes_max.min(share) }
     }

@@ -55,11 +55,6 @@ impl Change {
     pub(super) fn doubting(row: DeliveryRow) -> Self {
         Self { doubt: true, ..Self::to(row) }
     }
-
-    /// True if nothing is lost by its waiting for the next marker.
-    pub(super) fn plain(&self) -> bool {
-        self.row.marker.is_none() && !self.doubt && self.event.is_none()
-    }
 }
 
 /// What a lane must know of its surroundings in order to decide.

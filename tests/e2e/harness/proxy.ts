@@ -12,6 +12,8 @@ export class FaultProxy {
   onAnswer: () => void = () => undefined
   requests = 0
   dropped = 0
+  /** The sizes of what was posted, in bytes. */
+  readonly bodies: number[] = []
 
   private constructor(private readonly target: string) {
     this.server = createServer((request, response) => void this.pass(request, response))
@@ -45,6 +47,7 @@ export class FaultProxy {
     try {
       const chunks: Buffer[] = []
       for await (const chunk of request) chunks.push(chunk as Buffer)
+      if (request.method === 'POST') this.bodies.push(chunks.reduce((sum, { length }) => sum + length, 0))
       const method = request.method ?? 'GET'
       const headers: Record<string, string> = {}
       for (const name of ['content-type', 'origin']) {
