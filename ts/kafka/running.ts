@@ -18,14 +18,17 @@ export class RunningNode {
   private left: KafkaJSError | undefined
   private closed = false
   private readonly unlisten: () => void
+  /** `undefined` once it is closed and has answered everything. */
+  private node: Node | undefined
 
   constructor(
-    private readonly node: Node,
+    node: Node,
     private readonly instance: Instance,
     lost: (reason: string) => void,
     /** What is counted of the log, where it is in memory. */
     readonly held?: Held,
   ) {
+    this.node = node
     this.unlisten = instance.onPoison((reason) => {
       lost(reason)
       const waiting = [...this.underWay, ...this.reading]
@@ -42,12 +45,13 @@ export class RunningNode {
 
   /** The node itself, for another one of the same instance. */
   get native(): Node {
+    if (this.node === undefined) throw closed()
     return this.node
   }
 
   /** Where its log is. */
   get storage(): string {
-    return this.node.storage()
+    return this.native.storage()
   }
 
   /** The log goes on elsewhere: its consumers fail, and so come along. What was sent still waits for its answer. */
@@ -83,7 +87,10 @@ export class RunningNode {
     this.tell((node) => node.complete())
   }
 
-  /** Closes the node. The instance lives on, and would keep it for as long as it is listened to. */
+  /**
+   * Closes the node. The instance lives on and holds what this node told its events to, which is this: unless both are let
+   * go of, neither is ever collected.
+   */
   close(): void {
     this.closed = true
     this.tell((node) => node.close())
@@ -91,7 +98,9 @@ export class RunningNode {
   }
 
   private forget(): void {
-    if (this.closed && this.underWay.size + this.reading.size === 0) this.unlisten()
+    if (!this.closed || this.underWay.size + this.reading.size > 0) return
+    this.unlisten()
+    this.node = undefined
   }
 
   /** Calls the node. */
@@ -111,7 +120,7 @@ export class RunningNode {
         reject(this.failure(error))
       }
       try {
-        Promise.resolve(work(this.node, this.held)).then(done, failed)
+        Promise.resolve(work(this.native, this.held)).then(done, failed)
       } catch (error) {
         failed(error)
       }
@@ -120,7 +129,7 @@ export class RunningNode {
 
   /** Tells the node something; nobody waits for it, so nobody hears of a failure. */
   tell(work: (node: Node) => void): void {
-    if (this.instance.poisoned !== undefined) return
+    if (this.instance.poisoned !== undefined || this.node === undefined) return
     try {
       work(this.node)
     } catch (error) {
@@ -157,6 +166,10 @@ export class Member {
     })
     return answer
   }
+}
+
+function closed(): KafkaJSError {
+  return new KafkaJSError('The log was closed', { retriable: false, kind: 'Closed' })
 }
 
 /** The error of everything that waited for an instance that trapped. */

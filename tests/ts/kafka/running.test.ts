@@ -36,6 +36,15 @@ function later<T>() {
   return { promise, ...answer }
 }
 
+test('a closed node is not kept by whoever still knows that it ran, and says so', async () => {
+  const { native, node } = opened()
+  node.close()
+  node.tell(() => native.close())
+  expect(native.closed).toBe(1)
+  await expect(node.run(() => native.close())).rejects.toMatchObject({ kind: 'Closed', retriable: false })
+  expect(native.closed).toBe(1)
+})
+
 test('what is under way while a node closes still fails where the instance traps', async () => {
   const { listeners, node, lost } = opened()
   const answered = later<string>()
