@@ -12,6 +12,8 @@ pub type Request = (PageId, LockId);
 #[derive(Default)]
 pub struct Locks {
     queues: BTreeMap<String, Queue>,
+    /// Which lock each request is for.
+    names: BTreeMap<Request, String>,
 }
 
 #[derive(Default)]
@@ -28,6 +30,7 @@ pub type Freed = Option<String>;
 impl Locks {
     /// Waits for the lock, or takes it.
     pub fn request(&mut self, name: String, request: Request) -> Freed {
+        self.names.insert(request, name.clone());
         let queue = self.queues.entry(name.clone()).or_default();
         queue.waiters.push_back(request);
         (queue.holder.is_none() && !core::mem::replace(&mut queue.passing, true)).then_some(name)
@@ -35,19 +38,20 @@ impl Locks {
 
     /// Releases the lock, or stops waiting for it.
     pub fn release(&mut self, request: Request) -> Freed {
-        for (name, queue) in &mut self.queues {
-            queue.waiters.retain(|waiter| *waiter != request);
-            if queue.holder == Some(request) {
-                queue.holder = None;
-                return (!core::mem::replace(&mut queue.passing, true)).then(|| name.clone());
-            }
+        let name = self.names.remove(&request)?;
+        let queue = self.queues.get_mut(&name)?;
+        queue.waiters.retain(|waiter| *waiter != request);
+        if queue.holder != Some(request) {
+            return None;
         }
-        None
+        queue.holder = None;
+        (!core::mem::replace(&mut queue.passing, true)).then_some(name)
     }
 
     /// The page is gone.
     pub fn abandon(&mut self, page: PageId) -> Vec<String> {
         let mut freed = Vec::new();
+        self.names.retain(|(of, _), _| *of != page);
         for (name, queue) in &mut self.queues {
             queue.waiters.retain(|(waiter, _)| *waiter != page);
             if queue.holder.is_some_and(|(holder, _)| holder == page) {
@@ -73,6 +77,7 @@ impl Locks {
 
     /// Takes the lock from whoever holds it; answers who that was.
     pub fn steal(&mut self, name: String, request: Request) -> Option<Request> {
+        self.names.insert(request, name.clone());
         self.queues.entry(name).or_default().holder.replace(request)
     }
 

@@ -1,5 +1,7 @@
 //! A page: one real node, its clocks, what becomes of it, and what waits for it while it cannot run.
 
+use std::rc::Rc;
+
 use headwater::base::{Error, Instant, Map, Now, Timestamp};
 use headwater::client::forwarder::Delivery;
 use headwater::group::Partitions;
@@ -57,7 +59,7 @@ pub enum Told {
     LockLost(LockId),
     Assigned(String, i32, Result<Map<String, Partitions>, Error>),
     Idle(u64),
-    Message(Vec<u8>),
+    Message(Rc<[u8]>),
     Delivered(ForwarderId, u64, Delivery),
     Reopened,
     Page(PageEvent),

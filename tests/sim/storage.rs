@@ -1,7 +1,7 @@
 //! One IndexedDB database, shared by the tabs of an origin: transactions wait for those before them whose stores they
 //! touch, read-only ones beside each other; what was asked to commit commits, even if its page is gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use headwater::log::{Op, Store, Write};
@@ -15,18 +15,48 @@ pub type TransactionId = u64;
 pub struct Database {
     pub disk: Disk,
     queue: BTreeMap<TransactionId, Transaction>,
+    /// Those that wait for others, by what they touch and how.
+    waiting: BTreeMap<Touch, BTreeSet<TransactionId>>,
+    /// What those touch that run or commit.
+    running: BTreeMap<TransactionId, Touch>,
     begun: TransactionId,
     /// Some engines run one read-write transaction a database, whatever it touches.
     pub whole: bool,
+}
+
+/// What a transaction touches.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Touch {
+    /// A bit for each store.
+    stores: u16,
+    read_only: bool,
+}
+
+/// The stores that are read, and those that are written, by transactions that go first.
+#[derive(Clone, Copy, Default)]
+struct Taken {
+    read: u16,
+    written: u16,
+}
+
+impl Taken {
+    fn admits(self, touch: Touch, whole: bool) -> bool {
+        match touch.read_only {
+            true => touch.stores & self.written == 0,
+            false => touch.stores & (self.written | self.read) == 0 && !(whole && self.written != 0),
+        }
+    }
+
+    fn take(&mut self, touch: Touch) {
+        *(if touch.read_only { &mut self.read } else { &mut self.written }) |= touch.stores;
+    }
 }
 
 pub struct Transaction {
     pub page: PageId,
     pub ticket: Ticket,
     pub op: Rc<AnyOp>,
-    /// A bit for each store that it touches.
-    stores: u16,
-    read_only: bool,
+    touch: Touch,
     pub stage: Stage,
     /// It ran before, on a connection that was lost.
     pub repeated: bool,
@@ -44,7 +74,14 @@ pub enum Stage {
 
 impl Database {
     pub fn new(disk: Disk, whole: bool) -> Self {
-        Self { disk, queue: BTreeMap::new(), begun: 0, whole }
+        Self {
+            disk,
+            queue: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            running: BTreeMap::new(),
+            begun: 0,
+            whole,
+        }
     }
 
     /// A page begins a transaction.
@@ -52,28 +89,32 @@ impl Database {
         let plan = op.plan();
         self.begun += 1;
         let stores = plan.stores().into_iter().fold(0, |bits, store: Store| bits | 1 << store as u16);
-        let (read_only, stage) = (plan.read_only(), Stage::Waits);
-        let transaction = Transaction { page, ticket, op, stores, read_only, stage, repeated };
-        self.queue.insert(self.begun, transaction);
+        let (touch, stage) = (Touch { stores, read_only: plan.read_only() }, Stage::Waits);
+        self.queue.insert(self.begun, Transaction { page, ticket, op, touch, stage, repeated });
+        self.waiting.entry(touch).or_default().insert(self.begun);
         self.begun
     }
 
-    /// The transactions that need not wait any more: they run from now on.
+    /// The transactions that need not wait any more, in order: they run from now on.
     pub fn start(&mut self) -> Vec<TransactionId> {
+        let mut taken = Taken::default();
+        self.running.values().for_each(|touch| taken.take(*touch));
         let mut started = Vec::new();
-        // What those before read, and what they write.
-        let (mut read, mut written) = (0, 0);
-        for (id, transaction) in &mut self.queue {
-            let Transaction { stores, read_only, .. } = *transaction;
-            let waits = match read_only {
-                true => stores & written != 0,
-                false => stores & (written | read) != 0 || self.whole && written != 0,
-            };
-            if transaction.stage == Stage::Waits && !waits {
-                transaction.stage = Stage::Runs;
-                started.push(*id);
+        // Where one waits, those behind it that touch the same wait, too.
+        let heads = self.waiting.iter().filter_map(|(touch, ids)| Some((*ids.first()?, *touch)));
+        let mut heads: BTreeSet<(TransactionId, Touch)> = heads.collect();
+        while let Some((id, touch)) = heads.pop_first() {
+            if taken.admits(touch, self.whole) {
+                started.push(id);
+                self.running.insert(id, touch);
+                let ids = self.waiting.get_mut(&touch).expect("it waits there");
+                ids.remove(&id);
+                heads.extend(ids.first().map(|next| (*next, touch)));
             }
-            if read_only { read |= stores } else { written |= stores }
+            taken.take(touch);
+        }
+        for id in &started {
+            self.queue.get_mut(id).expect("it is in the queue").stage = Stage::Runs;
         }
         started
     }
@@ -83,16 +124,27 @@ impl Database {
     }
 
     pub fn end(&mut self, id: TransactionId) -> Option<Transaction> {
-        self.queue.remove(&id)
+        let ended = self.queue.remove(&id)?;
+        self.running.remove(&id);
+        if ended.stage == Stage::Waits {
+            self.waiting.get_mut(&ended.touch).expect("it waits there").remove(&id);
+        }
+        Some(ended)
     }
 
     /// The page is gone: what had not asked for its commit aborts.
     pub fn abandon(&mut self, page: PageId) {
-        self.queue.retain(|_, transaction| transaction.page != page || transaction.stage == Stage::Commits);
+        let aborts = self.queue.iter().filter(|(_, each)| each.page == page && each.stage != Stage::Commits);
+        let aborts: Vec<TransactionId> = aborts.map(|(id, _)| *id).collect();
+        for id in aborts {
+            self.end(id);
+        }
     }
 
     /// Every transaction of the database aborts; answers them.
     pub fn abort_all(&mut self) -> Vec<Transaction> {
+        self.waiting.clear();
+        self.running.clear();
         core::mem::take(&mut self.queue).into_values().collect()
     }
 

@@ -1,7 +1,9 @@
 //! One world: the copies of a profile, their pages, a network, a broker, and the order in which things happen.
 //! Whatever happens follows from the seed.
 
-use std::collections::BTreeMap;
+use core::cmp::Ordering;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::rc::Rc;
 
 use headwater::base::{Random, Timestamp};
 use headwater::client::forwarder::{DeliveryRow, WireBatch};
@@ -61,6 +63,34 @@ pub enum What {
     Fault,
 }
 
+/// What happens, and when; the earliest is the greatest.
+struct Due {
+    at: u64,
+    /// What was put off first happens first.
+    number: u64,
+    what: Box<What>,
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.number).cmp(&(self.at, self.number))
+    }
+}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Due {}
+
 /// A request on its way to a collector.
 pub struct Request {
     pub page: PageId,
@@ -88,7 +118,7 @@ pub struct World {
     pub plan: Plan,
     pub random: Random,
     pub time: u64,
-    queue: BTreeMap<(u64, u64), What>,
+    queue: BinaryHeap<Due>,
     queued: u64,
     pub origins: Vec<Origin>,
     pub pages: Vec<Page>,
@@ -118,7 +148,7 @@ impl World {
         let mut world = Self {
             random,
             time: 10_000,
-            queue: BTreeMap::new(),
+            queue: BinaryHeap::new(),
             queued: 0,
             origins: vec![Origin::new(Disk::default(), whole)],
             pages: Vec::new(),
@@ -194,20 +224,21 @@ impl World {
 
     /// Whatever the network still holds arrives, late; then nothing may be left to do.
     fn arrive_late(&mut self) {
-        let queue = core::mem::take(&mut self.queue);
-        for ((at, queued), what) in queue {
-            if let What::Arrive(request) = what {
-                self.time = self.time.max(at);
-                self.arrive(request);
-            } else {
-                self.queue.insert((at, queued), what);
+        let mut queue = core::mem::take(&mut self.queue);
+        while let Some(due) = queue.pop() {
+            match *due.what {
+                What::Arrive(request) => {
+                    self.time = self.time.max(due.at);
+                    self.arrive(request);
+                }
+                what => self.queue.push(Due { what: Box::new(what), ..due }),
             }
         }
     }
 
     pub fn push(&mut self, after: u64, what: What) {
         self.queued += 1;
-        self.queue.insert((self.time + after, self.queued), what);
+        self.queue.push(Due { at: self.time + after, number: self.queued, what: Box::new(what) });
     }
 
     /// Makes what happened part of what the seed stands for.
@@ -230,10 +261,10 @@ impl World {
     }
 
     fn step(&mut self) {
-        let Some(((at, _), what)) = self.queue.pop_first() else { return self.time += 1_000 };
+        let Some(Due { at, what, .. }) = self.queue.pop() else { return self.time += 1_000 };
         self.time = self.time.max(at);
         self.counts.events += 1;
-        match what {
+        match *what {
             What::Tell(page, told) => self.tell(page, told),
             What::Late(page, told) => self.tell_now(page, told),
             What::Timer(page, number) => self.timer(page, number),
@@ -317,7 +348,7 @@ impl World {
             Output::Store(ticket, op) => self.begin(page, ticket, op, false),
             Output::Send(message) => {
                 self.stall_who_asks(page, &message);
-                self.broadcast(page, &message.encode());
+                self.broadcast(page, message.encode());
             }
             Output::Acquire(lock, name) => {
                 let freed = self.origins[origin].locks.request(name, (page, lock));
@@ -378,7 +409,8 @@ impl World {
         self.push(after, What::Timer(page, number));
     }
 
-    fn broadcast(&mut self, from: PageId, bytes: &[u8]) {
+    fn broadcast(&mut self, from: PageId, bytes: Vec<u8>) {
+        let bytes: Rc<[u8]> = bytes.into();
         let origin = self.pages[from].origin;
         for to in 0..self.pages.len() {
             if to == from || self.pages[to].origin != origin || !self.pages[to].alive() {
@@ -392,7 +424,7 @@ impl World {
                 // The channel keeps the order, as long as it is not asked to break it.
                 let after =
                     if self.happens(Fault::MessageLate, 8) { 1 + self.random.below(5_000) } else { 1 };
-                self.push(after, What::Tell(to, Told::Message(bytes.to_vec())));
+                self.push(after, What::Tell(to, Told::Message(Rc::clone(&bytes))));
             }
         }
     }
