@@ -6,6 +6,8 @@
 mod adopt;
 #[path = "log_node/damage.rs"]
 mod damage;
+#[path = "log_node/flush.rs"]
+mod flush;
 #[path = "log_node/maintenance.rs"]
 mod maintenance;
 #[path = "log_node/quota.rs"]

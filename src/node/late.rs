@@ -40,7 +40,7 @@ impl Node {
             Pending::Maintenance(id, step) => self.maintained(id, step, result),
             Pending::Repair(tp, repair) => self.repaired(tp, repair, result),
             Pending::Relief(task) => self.relieved(task, result),
-            Pending::Topic(_) | Pending::Learn(_) | Pending::Append | Pending::Sync(_) => {}
+            Pending::Topic(_) | Pending::Learn(_) | Pending::Append | Pending::Sync(..) => {}
         }
     }
 

@@ -104,7 +104,7 @@ enum Pending {
     Append,
     InitTransactions { call: CallId, transactional_id: String },
     CommitTransaction(Rc<CommitTransaction>),
-    Sync(Vec<CallId>),
+    Sync(Vec<CallId>, u32),
     Consumer(ConsumerId, consumers::Step),
     Forwarder(ForwarderId, forwarders::Step),
     Group(groups::Step),
@@ -275,7 +275,7 @@ impl Node {
             Pending::Topic(name) => self.topic_resolved(&name, result),
             Pending::Learn(name) => self.learned(&name, result),
             Pending::Append => self.appended(result),
-            Pending::Sync(calls) => self.synced(&calls, &result),
+            Pending::Sync(calls, relaxed) => self.synced(&calls, relaxed, &result),
             late => self.late_stored(late, result),
         }
     }

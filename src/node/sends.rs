@@ -110,14 +110,23 @@ impl Node {
             return;
         }
         let calls = core::mem::take(&mut self.flushes);
-        if self.producer.take_unsynced() {
-            self.store(Sync { at: self.now.timestamp }.into(), Pending::Sync(calls));
-        } else {
-            self.synced(&calls, &Ok(AnyReply::Sync(())));
+        match self.producer.unsynced() {
+            // What another flush has under way may have begun before an append, and may fail.
+            Some(relaxed) => {
+                self.store(Sync { at: self.now.timestamp }.into(), Pending::Sync(calls, relaxed));
+            }
+            None => self.flushed(&calls, &Ok(AnyReply::Sync(()))),
         }
     }
 
-    pub(super) fn synced(&mut self, calls: &[CallId], result: &Result<AnyReply, Error>) {
+    pub(super) fn synced(&mut self, calls: &[CallId], relaxed: u32, result: &Result<AnyReply, Error>) {
+        if result.is_ok() {
+            self.producer.synced(relaxed);
+        }
+        self.flushed(calls, result);
+    }
+
+    fn flushed(&mut self, calls: &[CallId], result: &Result<AnyReply, Error>) {
         for call in calls {
             let result = result.as_ref().map(|_| Answer::Nothing).map_err(Error::clone);
             self.done(*call, result);

@@ -133,7 +133,10 @@ impl Node {
         result: Result<AnyReply, Error>,
     ) {
         let result = match result {
-            Ok(AnyReply::CommitTransaction(ends)) => Ok(ends),
+            Ok(AnyReply::CommitTransaction(ends)) => {
+                self.producer.wrote(op.durability);
+                Ok(ends)
+            }
             Ok(_) => Err(Answer::mismatch()),
             Err(error) => {
                 if error.code() == Code::UnknownTopicOrPartition {

@@ -75,7 +75,9 @@ pub struct Producer {
     retry_at: Option<Instant>,
     attempts: u32,
     outputs: VecDeque<Output>,
-    unsynced: bool,
+    /// How many appends a power cut could take when they ended, and how many of them it cannot any more.
+    relaxed: u32,
+    synced: u32,
     compression: Compression,
 }
 
@@ -98,7 +100,8 @@ impl Producer {
             retry_at: None,
             attempts: 0,
             outputs: VecDeque::new(),
-            unsynced: false,
+            relaxed: 0,
+            synced: 0,
             compression: Compression::None,
         }
     }
@@ -216,7 +219,7 @@ impl Producer {
         match result {
             Ok(answers) => {
                 self.attempts = 0;
-                self.unsynced |= append.durability == Durability::Relaxed;
+                self.wrote(append.durability);
                 for (entry, answer) in append.entries.iter().zip(answers) {
                     self.landed(entry.tp, answer);
                 }
@@ -313,9 +316,21 @@ impl Producer {
         self.in_flight.is_none() && self.lanes.values().all(|lane| lane.bytes() == 0)
     }
 
-    /// True if something was appended that a power cut could still take; asking resets it.
-    pub fn take_unsynced(&mut self) -> bool {
-        core::mem::take(&mut self.unsynced)
+    /// Records were stored, here or by a transaction.
+    pub fn wrote(&mut self, durability: Durability) {
+        if durability == Durability::Relaxed {
+            self.relaxed = self.relaxed.wrapping_add(1);
+        }
+    }
+
+    /// Where [`Producer::synced`] is to be told that a power cut could take nothing; `None` if that is so already.
+    pub fn unsynced(&self) -> Option<u32> {
+        (self.relaxed != self.synced).then_some(self.relaxed)
+    }
+
+    /// Nothing of what there was when [`Producer::unsynced`] answered `relaxed` can be lost any more.
+    pub fn synced(&mut self, relaxed: u32) {
+        self.synced = relaxed;
     }
 
     /// Drops what was believed of a topic; what waits for it looks the end up again, or fails where it is gone.
