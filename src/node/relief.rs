@@ -45,12 +45,12 @@ impl Reliefs {
 impl AnyOp {
     /// The record batches that the operation writes, and where.
     fn batches(&self) -> Vec<(TopicPartition, usize)> {
+        let bytes = |batches: &[Vec<u8>]| batches.iter().map(Vec::len).sum();
         match self {
             Self::Append(append) => {
-                append.entries.iter().map(|entry| (entry.tp, entry.batch.len())).collect()
+                append.entries.iter().map(|entry| (entry.tp, bytes(&entry.batches))).collect()
             }
             Self::CommitTransaction(op) => {
-                let bytes = |batches: &[Vec<u8>]| batches.iter().map(Vec::len).sum();
                 op.records.iter().map(|(tp, batches)| (*tp, bytes(batches))).collect()
             }
             _ => Vec::new(),

@@ -66,7 +66,8 @@ impl Profile {
         batch: Vec<u8>,
         durability: Durability,
     ) -> Result<Offset, Error> {
-        let entry = AppendEntry { tp: self.tp(partition), batch, expected: None, attempted_from: None };
+        let (tp, batches) = (self.tp(partition), vec![batch]);
+        let entry = AppendEntry { tp, batches, expected: None, attempted_from: None };
         let append = Append { entries: vec![entry], durability };
         let answers = self.disk.run(&append)?;
         answers.into_iter().next().expect("one answer").map(|appended| appended.base)

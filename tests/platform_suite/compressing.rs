@@ -82,7 +82,7 @@ fn batch(values: &[&str], compression: Compression) -> Vec<u8> {
 /// Appends where the partition is believed to end at `next`, or without any belief.
 fn append(storage: &impl Storage, batch: Vec<u8>, next: Option<i64>) {
     let expected = next.map(|next| Expected { next, generation: 0, start: 0 });
-    let entry = AppendEntry { tp: TP, batch, expected, attempted_from: None };
+    let entry = AppendEntry { tp: TP, batches: vec![batch], expected, attempted_from: None };
     let append = Append { entries: vec![entry], durability: Durability::Relaxed };
     let [Ok(_)] = block_on(run(storage, &append)).unwrap()[..] else { panic!("the batch was refused") };
 }

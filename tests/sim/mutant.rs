@@ -69,9 +69,10 @@ impl World {
             return None;
         }
         let guess = |entry: &AppendEntry| {
-            let (base, count) =
-                (entry.expected?, BatchHeader::read(&entry.batch).ok()?.last_offset_delta + 1);
-            let end = Expected { next: base.next + i64::from(count), ..base };
+            let base = entry.expected?;
+            let count = |batch| Some(i64::from(BatchHeader::read(batch).ok()?.last_offset_delta) + 1);
+            let count: i64 = entry.batches.iter().map(|batch| count(batch)).sum::<Option<_>>()?;
+            let end = Expected { next: base.next + count, ..base };
             Some(Ok(Appended { base: base.next, end }))
         };
         append.entries.iter().map(guess).collect::<Option<Vec<_>>>().map(AnyReply::Append)

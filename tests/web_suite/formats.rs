@@ -24,8 +24,8 @@ async fn a_database_of_every_format_opens_and_goes_on() {
         assert_eq!((fetched.start, fetched.end, fetched.batches.len()), (0, 3, 3));
         let first = records(&fetched.batches[0]).unwrap().next().unwrap().unwrap();
         assert_eq!((first.key, first.value), (Some(&b"key"[..]), Some(&b"a"[..])));
-        let batch = fetched.batches[0].clone();
-        let entries = vec![AppendEntry { tp, batch, expected: None, attempted_from: None }];
+        let batches = vec![fetched.batches[0].clone()];
+        let entries = vec![AppendEntry { tp, batches, expected: None, attempted_from: None }];
         let appended = run(&storage, &Append { entries, durability: Durability::Strict }).await.unwrap();
         assert_eq!(appended[0].as_ref().unwrap().base, 3);
         assert_eq!(events.take(), []);

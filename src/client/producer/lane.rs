@@ -17,7 +17,7 @@ pub struct Lane {
     /// No batch that is taken off from now on can land below this.
     floor: Offset,
     waiting: VecDeque<Batch>,
-    in_flight: Option<Sealed>,
+    in_flight: Option<Flight>,
     /// What the last batch weighed: the next one probably weighs as much.
     last_size: usize,
     /// How the records that come next are to be compressed.
@@ -27,17 +27,18 @@ pub struct Lane {
 /// The part of a batch that belongs to one call.
 pub(super) struct Share {
     pub(super) call: CallId,
-    /// The index of the call's first record in the batch.
-    pub(super) first: i32,
+    /// The index of the call's first record in the batch; once it has landed, among all that landed with it.
+    pub(super) first: i64,
     /// How many of its records are in the batch.
     pub(super) count: i32,
+    /// When they are appended, where that is what they are to say; -1 where they have their own time.
+    pub(super) append_time: Timestamp,
 }
 
-/// What a batch was, once it has landed.
+/// What batches were, once they have landed.
 #[derive(Default)]
 pub(super) struct Landed {
     pub(super) shares: Vec<Share>,
-    pub(super) append_time: Timestamp,
     /// Something else than an append has changed the partition since the last batch.
     pub(super) changed: bool,
 }
@@ -47,25 +48,30 @@ struct Batch {
     about: About,
 }
 
-struct Sealed {
-    bytes: Option<Vec<u8>>,
+/// Batches that one transaction appends, one after another. They stay together, however often it is tried.
+struct Flight {
+    /// Away while the transaction has them.
+    batches: Vec<Vec<u8>>,
     size: usize,
-    about: About,
+    shares: Vec<Share>,
+    durability: Durability,
+    /// An attempt whose outcome is unknown may have put the batches at or after this offset.
+    attempted_from: Option<Offset>,
 }
 
 struct About {
     shares: Vec<Share>,
     durability: Durability,
-    /// When it is appended, where that is what its records are to say; -1 where they have their own time.
+    /// See [`Share`].
     append_time: Timestamp,
     compression: Compression,
-    /// An attempt whose outcome is unknown may have put the batch at or after this offset.
-    attempted_from: Option<Offset>,
 }
 
 impl Lane {
     /// A batch is closed when it has grown to this: larger rows read no faster.
     const BATCH_BYTES: usize = 256 << 10;
+    /// A transaction takes no further batch when it has so many bytes: others wait for its end.
+    const FLIGHT_BYTES: usize = 4 << 20;
 
     pub(super) fn new(id: ProducerId, sequence: Sequence, end: Expected) -> Self {
         let lane = Self::of_transaction(id, 0, sequence);
@@ -122,7 +128,7 @@ impl Lane {
             self.open_batch(append_time);
         }
         let Some(batch) = self.waiting.back_mut() else { return false };
-        let first = batch.builder.len() as i32;
+        let first = batch.builder.len() as i64;
         batch.builder.push(frame.timestamp, frame.key, frame.value, &frame.headers);
         batch.about.durability = batch.about.durability.max(durability);
         self.sequence = self.sequence.wrapping_add(1) & Sequence::MAX;
@@ -130,7 +136,7 @@ impl Lane {
             share.count += 1;
             return false;
         }
-        batch.about.shares.push(Share { call, first, count: 1 });
+        batch.about.shares.push(Share { call, first, count: 1, append_time: batch.about.append_time });
         true
     }
 
@@ -152,46 +158,61 @@ impl Lane {
         let builder = BatchBuilder::with_capacity(options, self.last_size);
         let (shares, durability) = (Vec::new(), Durability::Relaxed);
         let compression = self.compression;
-        let about = About { shares, durability, append_time, compression, attempted_from: None };
+        let about = About { shares, durability, append_time, compression };
         self.waiting.push_back(Batch { builder, about });
     }
 
     /// The bytes that are not stored yet.
     pub(super) fn bytes(&self) -> usize {
         let waiting: usize = self.waiting.iter().map(|batch| batch.builder.size()).sum();
-        waiting + self.in_flight.as_ref().map_or(0, |sealed| sealed.size)
+        waiting + self.in_flight.as_ref().map_or(0, |flight| flight.size)
     }
 
-    /// The next batch, on its way into a transaction.
+    /// The next batches, on their way into a transaction.
     pub(super) fn take_off(&mut self, tp: TopicPartition) -> Option<(AppendEntry, Durability)> {
-        let mut sealed = match self.in_flight.take() {
-            Some(again) => again,
-            None => {
-                let batch = self.waiting.pop_front()?;
-                let bytes = batch.builder.finish();
-                self.last_size = bytes.len();
-                Sealed { size: bytes.len(), bytes: Some(bytes), about: batch.about }
-            }
-        };
-        let batch = sealed.bytes.take().unwrap_or_default();
-        let (attempted_from, durability) = (sealed.about.attempted_from, sealed.about.durability);
+        if self.in_flight.is_none() {
+            self.in_flight = self.seal();
+        }
+        let flight = self.in_flight.as_mut()?;
+        let batches = core::mem::take(&mut flight.batches);
+        let (attempted_from, durability) = (flight.attempted_from, flight.durability);
         // What may have landed somewhere already must be looked for, not added at the believed end.
         let expected = self.end.filter(|_| attempted_from.is_none());
-        self.in_flight = Some(sealed);
-        Some((AppendEntry { tp, batch, expected, attempted_from }, durability))
+        Some((AppendEntry { tp, batches, expected, attempted_from }, durability))
+    }
+
+    /// As many of the batches that wait as one transaction takes.
+    fn seal(&mut self) -> Option<Flight> {
+        let (batches, shares) = (Vec::new(), Vec::new());
+        let mut flight =
+            Flight { batches, size: 0, shares, durability: Durability::Relaxed, attempted_from: None };
+        let mut first = 0;
+        while flight.size < Self::FLIGHT_BYTES
+            && let Some(Batch { builder, about }) = self.waiting.pop_front()
+        {
+            flight.durability = flight.durability.max(about.durability);
+            let shares = about.shares.into_iter();
+            flight.shares.extend(shares.map(|share| Share { first: first + share.first, ..share }));
+            first += builder.len() as i64;
+            let batch = builder.finish();
+            self.last_size = batch.len();
+            flight.size += batch.len();
+            flight.batches.push(batch);
+        }
+        (flight.size > 0).then_some(flight)
     }
 
     /// The transaction wrote nothing, or nobody knows whether it did.
     pub(super) fn put_back(&mut self, entry: &AppendEntry, unknown: bool) {
         self.end = None;
-        let Some(sealed) = &mut self.in_flight else { return };
-        sealed.bytes = Some(entry.batch.clone());
+        let Some(flight) = &mut self.in_flight else { return };
+        flight.batches.clone_from(&entry.batches);
         if unknown {
-            sealed.about.attempted_from = sealed.about.attempted_from.or(Some(self.floor));
+            flight.attempted_from = flight.attempted_from.or(Some(self.floor));
         }
     }
 
-    /// The batch in flight has landed, or will never.
+    /// What is in flight has landed, or will never.
     pub(super) fn landed(&mut self, answer: &Result<Appended, Error>) -> Landed {
         self.end = answer.as_ref().ok().map(|appended| appended.end);
         let mut changed = false;
@@ -199,8 +220,8 @@ impl Lane {
             self.floor = end.next;
             changed = core::mem::replace(&mut self.generation, end.generation) != end.generation;
         }
-        let Some(sealed) = self.in_flight.take() else { return Landed::default() };
-        Landed { shares: sealed.about.shares, append_time: sealed.about.append_time, changed }
+        let shares = self.in_flight.take().map_or(Vec::new(), |flight| flight.shares);
+        Landed { shares, changed }
     }
 
     /// Forgets the believed end.

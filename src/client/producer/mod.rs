@@ -1,4 +1,4 @@
-//! Sending: frames in, one batch a partition and transaction out.
+//! Sending: frames in, batches of each partition out.
 //!
 //! ```text
 //! send(frames) -> lanes (one a partition) -> poll() -> Append -> stored() -> Done(call)
@@ -267,8 +267,8 @@ impl Producer {
             progress.batches_open -= 1;
             match &answer {
                 Ok(appended) => {
-                    let (base, start) = (appended.base + i64::from(share.first), appended.end.start);
-                    let (partition, count, append_time) = (tp.partition, share.count, landed.append_time);
+                    let (base, start) = (appended.base + share.first, appended.end.start);
+                    let (partition, count, append_time) = (tp.partition, share.count, share.append_time);
                     progress.sent.push(Sent { partition, base, count, start, append_time });
                 }
                 Err(error) => progress.failed = Some(error.clone()),

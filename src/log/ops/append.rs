@@ -6,30 +6,30 @@ use crate::log::{
     partition_key,
 };
 
-/// Appends one batch to each of some partitions, in one transaction.
+/// Appends batches to some partitions, in one transaction.
 ///
-/// Where the writer believes to know the end of a partition (`expected`), the batch is added there while the
-/// partition's row is still being read: one round trip. Another writer's batch at that offset, or a row whose
+/// Where the writer believes to know the end of a partition (`expected`), its batches are added there while the
+/// partition's row is still being read: one round trip. Another writer's batch at one of those offsets, or a row whose
 /// generation is another, is a conflict: nothing is written, and the writer tries again without belief, which
 /// cannot conflict, since the end is then read in the same transaction.
 #[derive(Clone, Debug)]
 pub struct Append {
-    /// The batches, at most one a partition.
+    /// At most one a partition.
     pub entries: Vec<AppendEntry>,
     /// What the acknowledgement survives.
     pub durability: Durability,
 }
 
-/// One batch for one partition.
+/// The batches for one partition.
 #[derive(Clone, Debug)]
 pub struct AppendEntry {
     /// Where it goes.
     pub tp: TopicPartition,
-    /// A record batch; its base offset is rewritten.
-    pub batch: Vec<u8>,
+    /// Record batches, one after another; their base offsets are rewritten.
+    pub batches: Vec<Vec<u8>>,
     /// What the writer believes of the partition.
     pub expected: Option<Expected>,
-    /// An earlier attempt, whose outcome is unknown, may have put this very batch at or after this offset.
+    /// An earlier attempt, whose outcome is unknown, may have put these very batches at or after this offset.
     pub attempted_from: Option<Offset>,
 }
 
@@ -44,12 +44,12 @@ pub struct Expected {
     pub start: Offset,
 }
 
-/// Where a batch landed.
+/// Where the batches of an entry landed: one after another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {
-    /// The offset of its first record.
+    /// The offset of their first record.
     pub base: Offset,
-    /// The end of the partition after it.
+    /// The end of the partition after them.
     pub end: Expected,
 }
 
@@ -62,10 +62,9 @@ impl Op for Append {
         for entry in &self.entries {
             plan.scans.push(Scan::Get(Store::Partitions, partition_key(entry.tp)));
             match entry.expected {
-                Some(expected) => {
-                    let key = batch_key(entry.tp, expected.next);
-                    plan.adds.push((Store::Batches, key, entry.placed_at(expected.next)));
-                }
+                Some(expected) => entry.place(expected.next, |key, batch| {
+                    plan.adds.push((Store::Batches, key, batch));
+                }),
                 None => {
                     plan.scans.push(rows::last_batch(entry.tp));
                     if let Some(from) = entry.attempted_from {
@@ -106,17 +105,22 @@ impl AppendEntry {
         if self.expected.is_some() { 1 } else { 2 + usize::from(self.attempted_from.is_some()) }
     }
 
-    fn placed_at(&self, base: Offset) -> Vec<u8> {
-        let mut bytes = self.batch.clone();
-        batch::set_base_offset(&mut bytes, base);
-        bytes
+    /// The batches with their keys, from offset `base` on.
+    fn place(&self, mut base: Offset, mut put: impl FnMut(Key, Value)) {
+        for batch in &self.batches {
+            let mut placed = batch.clone();
+            batch::set_base_offset(&mut placed, base);
+            put(batch_key(self.tp, base), placed);
+            // One that cannot be read is refused by `count`, before anything is committed.
+            base += count(batch).unwrap_or(1);
+        }
     }
 
     fn count(&self) -> Result<i64, Error> {
-        Ok(i64::from(BatchHeader::read(&self.batch)?.last_offset_delta) + 1)
+        self.batches.iter().map(|batch| count(batch)).sum()
     }
 
-    /// The batch was added at the expected offset; the row decides whether that was right.
+    /// The batches were added at the expected offset; the row decides whether that was right.
     fn confirm(&self, expected: Expected, row: Option<&[u8]>) -> Result<Appended, Error> {
         let current = row.map(|row| rows::partition(self.tp, Some(row))).transpose()?;
         if current.is_none_or(|row| row.generation != expected.generation) {
@@ -137,20 +141,31 @@ impl AppendEntry {
             let end = Expected { next: end, generation: row.generation, start: row.start };
             return Ok(Appended { base, end });
         }
-        writes.push(Write::Add(Store::Batches, batch_key(self.tp, end), self.placed_at(end)));
         let next = end + self.count()?;
+        self.place(end, |key, batch| writes.push(Write::Add(Store::Batches, key, batch)));
         Ok(Appended { base: end, end: Expected { next, generation: row.generation, start: row.start } })
     }
 
-    /// Where this batch is among `seen`: the one of its own producer id and sequence.
+    /// Where the batches are among `seen`. They landed together, but the first of them may be trimmed already: any is
+    /// known by its producer id and sequence.
     fn landed(&self, seen: &[(Key, Value)]) -> Result<Option<Offset>, Error> {
-        let mine = BatchHeader::read(&self.batch)?;
+        let mine: Vec<BatchHeader> =
+            self.batches.iter().map(|batch| BatchHeader::read(batch)).collect::<Result<_, _>>()?;
         for (_, bytes) in seen {
             let header = BatchHeader::read(bytes)?;
-            if header.producer_id == mine.producer_id && header.base_sequence == mine.base_sequence {
-                return Ok(Some(header.base_offset));
+            let mut before = 0;
+            for batch in &mine {
+                if (header.producer_id, header.base_sequence) == (batch.producer_id, batch.base_sequence) {
+                    return Ok(Some(header.base_offset - before));
+                }
+                before += i64::from(batch.last_offset_delta) + 1;
             }
         }
         Ok(None)
     }
+}
+
+/// How many offsets a batch takes.
+fn count(batch: &[u8]) -> Result<i64, Error> {
+    Ok(i64::from(BatchHeader::read(batch)?.last_offset_delta) + 1)
 }
