@@ -6,30 +6,53 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
 
+use futures::channel::oneshot;
 use futures::executor::{LocalPool, LocalSpawner};
 use futures::task::LocalSpawnExt;
 use headwater::base::{Error, Instant, Map, Now};
 use headwater::client::consumer::Reset;
 use headwater::client::forwarder::{Delivery, WireBatch};
 use headwater::group::{Partitions, Spec};
+use headwater::log::batch::Compression;
 use headwater::node::{
-    Answer, Call, Command, ConsumerOptions, Event, ForwarderId, NodeOptions, PageEvent, Rebalance,
+    Acks, Answer, Call, Command, ConsumerOptions, Event, ForwarderId, Message, NodeOptions, PageEvent,
+    Rebalance,
 };
 use headwater::platform::driver::{Driver, Platform};
-use headwater::platform::memory::{MemoryBus, MemoryLocks, MemoryLog, MemoryStorage};
+use headwater::platform::memory::{Inbox, MemoryBus, MemoryLocks, MemoryLog, MemoryStorage};
 use headwater::platform::{Clock, Locks};
 
-/// A clock that stands still.
+/// How long it was meant to be, and what ends it.
+type Pause = (u32, oneshot::Sender<()>);
+
+/// A clock that stands still; pauses end when the test says so.
 #[derive(Clone, Default)]
-struct Still(Rc<Cell<Now>>);
+struct Still {
+    now: Rc<Cell<Now>>,
+    pauses: Rc<RefCell<Vec<Pause>>>,
+}
+
+impl Still {
+    /// Ends the pauses; answers how long they were meant to be.
+    fn go_on(&self) -> Vec<u32> {
+        let pauses = self.pauses.take();
+        pauses.into_iter().map(|(ms, pause)| pause.send(()).map_or(0, |()| ms)).collect()
+    }
+}
 
 impl Clock for Still {
     fn now(&self) -> Now {
-        self.0.get()
+        self.now.get()
     }
 
     async fn sleep_until(&self, _: Instant) {
         std::future::pending::<()>().await;
+    }
+
+    async fn pause(&self, ms: u32) {
+        let (pause, over) = oneshot::channel();
+        self.pauses.borrow_mut().push((ms, pause));
+        over.await.expect("a pause ends");
     }
 }
 
@@ -167,4 +190,67 @@ fn a_suspended_page_holds_no_lock() {
     let locks = world.log.locks().clone();
     let free = async move { locks.acquire("coordinator/g", false).await.is_ok() };
     assert!(world.pool.run_until(free));
+}
+
+/// Sends one record without a key.
+fn send() -> Call {
+    let frames = [&[0; 12][..], &[255; 4], &[1, 0, 0, 0, b'v'], &[0; 4]].concat();
+    let (topic, compression) = ("t".to_string(), Compression::None);
+    Call::Send { topic, frames, acks: Acks::Leader, create: true, compression }
+}
+
+/// The ends that each notice told since the last time.
+fn notices(world: &mut World, inbox: &Inbox) -> Vec<Vec<i64>> {
+    world.pool.run_until_stalled();
+    let mut told = Vec::new();
+    while let Some(message) = inbox.try_next() {
+        if let Some(Message::Appended(ends)) = Message::decode(&message) {
+            told.push(ends.into_iter().map(|(_, end)| end).collect());
+        }
+    }
+    told
+}
+
+#[test]
+fn a_notice_follows_the_answer() {
+    let mut world = World::new();
+    let (tab, other) = (world.tab(), world.log.bus());
+    let inbox = other.inbox();
+    assert!(matches!(world.ask(&tab, send()), Some(Ok(Answer::Sent(_)))));
+    assert!(notices(&mut world, &inbox).is_empty());
+    assert_eq!(tab.platform().clock.go_on(), [0]);
+    assert_eq!(notices(&mut world, &inbox), [[1]]);
+}
+
+#[test]
+fn appends_at_the_heels_of_another_share_its_notice() {
+    let mut world = World::new();
+    let (tab, other) = (world.tab(), world.log.bus());
+    let inbox = other.inbox();
+    world.ask(&tab, send());
+    tab.platform().clock.go_on();
+    // The next one is under way when the notice would go.
+    world.ask(&tab, send());
+    world.ask(&tab, send());
+    assert!(notices(&mut world, &inbox).is_empty());
+    assert_eq!(tab.platform().clock.go_on(), [5]);
+    assert_eq!(notices(&mut world, &inbox), [[1, 2, 3]]);
+    assert!(tab.platform().clock.go_on().is_empty());
+}
+
+#[test]
+fn a_page_that_is_hidden_or_closed_holds_no_notice() {
+    let mut world = World::new();
+    let (tab, other) = (world.tab(), world.log.bus());
+    let inbox = other.inbox();
+    world.ask(&tab, send());
+    tab.page(PageEvent::Hidden);
+    assert_eq!(notices(&mut world, &inbox), [[1]]);
+    world.ask(&tab, send());
+    assert_eq!(notices(&mut world, &inbox), [[2]]);
+    tab.page(PageEvent::Visible);
+    world.ask(&tab, send());
+    assert!(notices(&mut world, &inbox).is_empty());
+    tab.close();
+    assert_eq!(notices(&mut world, &inbox), [[3]]);
 }

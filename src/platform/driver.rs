@@ -8,13 +8,13 @@ use futures::channel::oneshot;
 use futures::future::{AbortHandle, abortable};
 
 use super::ports::{Bus, Clock, Guard, Locks, Storage, run};
-use crate::base::{Code, Error, Instant, Map};
+use crate::base::{Code, Error, Instant, Map, Offset, TopicPartition};
 use crate::client::forwarder::{Delivery, WireBatch};
 use crate::client::producer::CallId;
 use crate::group::{Partitions, Spec};
 use crate::node::{
-    Answer, Call, Command, ConsumerId, Event, ForwarderId, Input, LockId, Message, Node, NodeOptions, Output,
-    PageEvent,
+    Answer, AnyOp, Call, Command, ConsumerId, Event, ForwarderId, Input, LockId, Message, Node, NodeOptions,
+    Output, PageEvent,
 };
 
 /// The place that a node runs in.
@@ -62,6 +62,11 @@ pub struct Driver<P: Platform> {
     locks: RefCell<Map<LockId, Held<P>>>,
     armed: Cell<Option<Instant>>,
     sleep: Cell<Option<AbortHandle>>,
+    /// Where partitions end, as the others have not heard yet.
+    ends: RefCell<Vec<(TopicPartition, Offset)>>,
+    /// How many appends are under way.
+    appends: Cell<usize>,
+    visible: Cell<bool>,
     closed: Cell<bool>,
 }
 
@@ -103,6 +108,9 @@ impl<P: Platform> Driver<P> {
             locks: RefCell::default(),
             armed: Cell::new(None),
             sleep: Cell::new(None),
+            ends: RefCell::default(),
+            appends: Cell::new(0),
+            visible: Cell::new(options.visible),
             closed: Cell::new(false),
         })
     }
@@ -171,11 +179,20 @@ impl<P: Platform> Driver<P> {
 
     /// Something became of the page.
     pub fn page(self: &Rc<Self>, event: PageEvent) {
+        match event {
+            PageEvent::Visible => self.visible.set(true),
+            PageEvent::Hidden | PageEvent::Suspended | PageEvent::Closing => {
+                self.visible.set(false);
+                self.tell_ends();
+            }
+            PageEvent::Resumed | PageEvent::Online => {}
+        }
         self.handle(Input::Page(event));
     }
 
     /// Stops the node: every lock is released, every call that waits ends, nothing more is stored or sent.
     pub fn close(&self) {
+        self.tell_ends();
         self.closed.set(true);
         // A sleep that goes on would keep the process of a server alive.
         if let Some(sleep) = self.sleep.take() {
@@ -213,11 +230,15 @@ impl<P: Platform> Driver<P> {
         match output {
             Output::Store(ticket, op) => {
                 let driver = Rc::clone(self);
+                let append = usize::from(matches!(*op, AnyOp::Append(_)));
+                self.appends.set(self.appends.get() + append);
                 self.platform.spawn(async move {
                     let result = run(driver.platform.storage(), &op).await;
+                    driver.appends.set(driver.appends.get() - append);
                     driver.handle(Input::Stored(ticket, result));
                 });
             }
+            Output::Send(Message::Appended(ends)) => self.notify(ends),
             Output::Send(message) => self.platform.bus().send(&message.encode()),
             Output::Idle(id) => {
                 let driver = Rc::clone(self);
@@ -251,6 +272,34 @@ impl<P: Platform> Driver<P> {
             }
             Output::Done(call, result) => self.answer(call, result),
             Output::Event(event) => self.platform.event(event),
+        }
+    }
+
+    /// Tells the others where partitions end, after whoever waits for the append has its answer, and once for the
+    /// appends that follow at its heels. A page that is not seen may wait for its timers for long.
+    fn notify(self: &Rc<Self>, ends: Vec<(TopicPartition, Offset)>) {
+        let under_way = !self.ends.borrow().is_empty();
+        self.ends.borrow_mut().extend(ends);
+        if !self.visible.get() {
+            return self.tell_ends();
+        }
+        if under_way {
+            return;
+        }
+        let driver = Rc::clone(self);
+        self.platform.spawn(async move {
+            driver.platform.clock().pause(0).await;
+            if driver.appends.get() > 0 {
+                driver.platform.clock().pause(NOTICE_MS).await;
+            }
+            driver.tell_ends();
+        });
+    }
+
+    fn tell_ends(&self) {
+        let ends = self.ends.take();
+        if !ends.is_empty() && !self.closed.get() {
+            self.platform.bus().send(&Message::Appended(ends).encode());
         }
     }
 
@@ -307,6 +356,9 @@ impl<P: Platform> Driver<P> {
         });
     }
 }
+
+/// So long a notice waits for the appends that are under way.
+const NOTICE_MS: u32 = 5;
 
 fn closed() -> Error {
     Error::new(Code::NodeClosed, "this node was closed: open the log again")

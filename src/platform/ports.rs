@@ -50,6 +50,9 @@ pub trait Clock {
 
     /// Resolves at or after `at`.
     async fn sleep_until(&self, at: Instant);
+
+    /// Resolves so many milliseconds later, and after what is going on now even where they are none.
+    async fn pause(&self, ms: u32);
 }
 
 /// Exclusive locks that are released when their holder's context dies.

@@ -35,6 +35,10 @@ impl Clock for PageClock {
             TimeoutFuture::new(left.min(SLEEP_MS_MAX) as u32).await;
         }
     }
+
+    async fn pause(&self, ms: u32) {
+        TimeoutFuture::new(ms).await;
+    }
 }
 
 /// Timers count in 31 bits; a day is far below.
