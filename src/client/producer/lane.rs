@@ -18,7 +18,7 @@ pub struct Lane {
     floor: Offset,
     waiting: VecDeque<Batch>,
     in_flight: Option<Flight>,
-    /// What the last batch weighed: the next one probably weighs as much.
+    /// What the heaviest of the last batches weighed: the next one probably weighs as much.
     last_size: usize,
     /// How the records that come next are to be compressed.
     pub(super) compression: Compression,
@@ -68,8 +68,9 @@ struct About {
 }
 
 impl Lane {
-    /// A batch is closed when it has grown to this: larger rows read no faster.
-    const BATCH_BYTES: usize = 256 << 10;
+    /// A batch is closed when it has grown to this. Chromium compresses a row, and puts it into a file of its own where
+    /// it still has more than 64 KiB then, which takes twice the time: events get below that. Smaller rows read slower.
+    const BATCH_BYTES: usize = 128 << 10;
     /// A transaction takes no further batch when it has so many bytes: others wait for its end.
     const FLIGHT_BYTES: usize = 4 << 20;
 
@@ -187,6 +188,7 @@ impl Lane {
         let mut flight =
             Flight { batches, size: 0, shares, durability: Durability::Relaxed, attempted_from: None };
         let mut first = 0;
+        self.last_size = 0;
         while flight.size < Self::FLIGHT_BYTES
             && let Some(Batch { builder, about }) = self.waiting.pop_front()
         {
@@ -195,7 +197,7 @@ impl Lane {
             flight.shares.extend(shares.map(|share| Share { first: first + share.first, ..share }));
             first += builder.len() as i64;
             let batch = builder.finish();
-            self.last_size = batch.len();
+            self.last_size = self.last_size.max(batch.len());
             flight.size += batch.len();
             flight.batches.push(batch);
         }

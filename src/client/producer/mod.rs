@@ -170,12 +170,12 @@ impl Producer {
         frames: &[u8],
         mut put: impl FnMut(TopicPartition, &Frame<'_>, Option<Timestamp>),
     ) -> Result<(), Error> {
-        check(topic, frames)?;
+        let frames: Vec<Frame<'_>> = Frames::new(frames).collect::<Result<_, _>>()?;
+        check(topic, &frames)?;
         let append_time = topic.config.log_append_time().then_some(now.timestamp);
-        for frame in Frames::new(frames) {
-            let frame = frame?;
-            let partition = self.partition(topic, &frame);
-            put(TopicPartition { topic: topic.id, partition }, &frame, append_time);
+        for frame in &frames {
+            let partition = self.partition(topic, frame);
+            put(TopicPartition { topic: topic.id, partition }, frame, append_time);
         }
         Ok(())
     }
@@ -349,10 +349,9 @@ fn unknown(append: &Append, error: &Error) -> bool {
 }
 
 /// Whether a topic takes all the records of a call.
-fn check(topic: &TopicRow, frames: &[u8]) -> Result<(), Error> {
+fn check(topic: &TopicRow, frames: &[Frame<'_>]) -> Result<(), Error> {
     let (limit, keyed) = (topic.config.max_message_bytes(), topic.config.compacts());
-    for frame in Frames::new(frames) {
-        let frame = frame?;
+    for frame in frames {
         if frame.bytes_max() > limit {
             return Err(Error::new(
                 Code::MessageTooLarge,
