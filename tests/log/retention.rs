@@ -159,7 +159,7 @@ fn a_large_trim_hides_at_once_and_deletes_in_slices() {
             "nobody is disturbed by what was hidden before"
         );
     }
-    assert_eq!((slices, batches(&table, tp)), (2, 1), "the batch that holds the start stays");
+    assert_eq!((slices, batches(&table, tp)), (4, 1), "the batch that holds the start stays");
     let kept = table.run(&Fetch { tp, offset: 39_500, batches_max: 1 }).unwrap().batches.remove(0);
     assert_eq!(BatchHeader::read(&kept).unwrap().base_offset, 39_000);
 }

@@ -169,7 +169,7 @@ fn batches(origin: &Origin) -> usize {
 fn a_deleted_topic_goes_in_slices_while_the_page_is_idle_and_another_tab_goes_on() {
     let mut origin = Origin::default();
     let one = origin.node();
-    let large = "x".repeat(1_000_000);
+    let large = "x".repeat(250_000);
     for _ in 0..20 {
         origin.send(one, "events", &large).unwrap();
     }
