@@ -6,6 +6,8 @@ const NAME = 'bench-large'
 const RECORD_BYTES = 1_000
 const BATCH_RECORDS = 1_000
 const BATCH_BYTES = RECORD_BYTES * BATCH_RECORDS
+/** A page that is younger maintains nothing yet. */
+const QUIET_MS = 25_000
 
 /** Fills a topic of the log, and the raw database, with so many megabytes each. */
 export async function fill(megabytes: number, topic = 'big'): Promise<void> {
@@ -117,7 +119,7 @@ export interface Blocks {
   during: number
 }
 
-/** Appends a record every few milliseconds, before and while retention empties `big`. */
+/** Appends a record every few milliseconds, before and while retention measures `big` and empties it. */
 export async function retain(): Promise<Blocks & { trimmed: number }> {
   const kafka = new Kafka({ name: NAME })
   const admin = kafka.admin()
@@ -129,15 +131,20 @@ export async function retain(): Promise<Blocks & { trimmed: number }> {
   const [value = null] = events(1, RECORD_BYTES)
   const [before, during] = [[] as number[], [] as number[]]
   let trimmed = 0
-  let trimmedAt = Number.POSITIVE_INFINITY
   kafka.on('trimmed', ({ logStartOffset }) => {
     trimmed = Number(logStartOffset)
-    trimmedAt = performance.now()
   })
-  // It ends when nothing was deleted for two seconds.
-  while (performance.now() < trimmedAt + 2_000) {
+  let stored = Number.POSITIVE_INFINITY
+  // The start moves at once, and the records go slice by slice: until there were no fewer than a second ago.
+  for (let over = false, lookAt = 0; !over; ) {
+    if (trimmed > 0 && performance.now() > lookAt) {
+      const left = await count('batches')
+      over = left >= stored
+      stored = left
+      lookAt = performance.now() + 1_000
+    }
     const took = await timed(() => producer.send({ topic: 'topic-0', messages: [{ value }], acks: 1 }))
-    ;(trimmed === 0 ? before : during).push(took)
+    ;(performance.now() < QUIET_MS ? before : during).push(took)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   await producer.disconnect()
@@ -160,7 +167,7 @@ export async function remove(): Promise<Blocks> {
     const when = round <= 300 ? 'before' : 'during'
     blocks[when] = Math.max(blocks[when], took)
     if (round === 300) await admin.deleteTopics({ topics: ['gone'] })
-    if (round > 300) over = (await deletedTopics()) === 0
+    if (round > 300) over = (await count('meta', 'deleted/', 'deleted0')) === 0
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   await producer.disconnect()
@@ -168,18 +175,19 @@ export async function remove(): Promise<Blocks> {
   return blocks
 }
 
-/** How many topics were deleted of which records are left: a look into the log's own database. */
-async function deletedTopics(): Promise<number> {
-  const [from, to] = ['deleted/', 'deleted0'].map((key) => new TextEncoder().encode(key))
+/** How many rows of the log's own database begin so; all of a store without bounds. */
+async function count(name: string, ...bounds: string[]): Promise<number> {
+  const [from, to] = bounds.map((key) => new TextEncoder().encode(key))
   const database = await new Promise<IDBDatabase>((resolve, reject) => {
     const request = indexedDB.open(`headwater/${NAME}`)
     request.onsuccess = () => resolve(request.result)
     request.onerror = () => reject(request.error)
   })
   try {
-    const store = database.transaction('meta').objectStore('meta')
+    const store = database.transaction(name).objectStore(name)
+    const range = from === undefined ? undefined : IDBKeyRange.bound(from, to)
     return await new Promise((resolve, reject) => {
-      const request = store.count(IDBKeyRange.bound(from, to))
+      const request = store.count(range)
       request.onsuccess = () => resolve(request.result)
       request.onerror = () => reject(request.error)
     })
