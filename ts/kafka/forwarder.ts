@@ -1,6 +1,7 @@
 import type { NodeEvent, Sink } from '../native/types.ts'
 import { KafkaJSNonRetriableError } from './errors.ts'
 import { Listeners, type RemoveListener } from './events.ts'
+import type { Logger } from './logger.ts'
 import type { Connection, Shared } from './shared.ts'
 import { abortable } from './signal.ts'
 import { validateTopic } from './validate.ts'
@@ -44,9 +45,12 @@ const PREFIX = 'forwarder.'
 
 /** Delivers one topic, while it is this tab's turn; another tab's forwarder takes over when this one goes. */
 export class Forwarder {
+  private readonly log: Logger
   private readonly listeners: Listeners<ForwarderEvents>
   private readonly stopped = new AbortController()
   private attempts = 0
+  /** The refusal that was logged last. */
+  private told: unknown
   private id = -1
   private unlisten: () => void
 
@@ -55,7 +59,8 @@ export class Forwarder {
     shared: Shared,
     private readonly connection: Connection,
   ) {
-    this.listeners = new Listeners(shared.logger.namespace('Forwarder'))
+    this.log = shared.logger.namespace('Forwarder')
+    this.listeners = new Listeners(this.log)
     this.unlisten = connection.node.onEvent((event) => this.heard(event))
   }
 
@@ -131,10 +136,21 @@ export class Forwarder {
         attempts: this.attempts,
         retryInMs: waitMs,
       }
+      if (retriable !== true && this.told !== message) {
+        this.told = message
+        this.log.warn(`Records are not delivered: ${message}`, { topic, code, retryInMs: waitMs })
+      }
       this.listeners.tell('backoff', backoff as ForwarderEvents['backoff'])
       return
     }
-    if (type === 'forwarder.delivered') this.attempts = 0
+    if (type === 'forwarder.delivered') {
+      this.attempts = 0
+      this.told = undefined
+    }
+    if (type === 'forwarder.stuck') {
+      const { topic, partition, code, message } = fields
+      this.log.error(`Records are not delivered: ${message}`, { topic, partition, code })
+    }
     this.listeners.tell(type.slice(PREFIX.length) as keyof ForwarderEvents, fields as never)
   }
 }

@@ -257,12 +257,21 @@ function refuseNetwork(config: object): void {
   }
 }
 
+/** Where storage is forbidden, looking is enough to throw; opening it tells why, and goes on in memory. */
+function hasIndexedDb(): boolean {
+  try {
+    return typeof indexedDB !== 'undefined'
+  } catch {
+    return true
+  }
+}
+
 /** Where the log is kept, and what its appends wait for. */
 function storageOf({ storage = {} }: KafkaConfig): {
   type: StorageType
   durability: Durability | undefined
 } {
-  const { type = typeof indexedDB === 'undefined' ? 'memory' : 'indexeddb', durability } =
+  const { type = hasIndexedDb() ? 'indexeddb' : 'memory', durability } =
     typeof storage === 'string' ? { type: storage } : storage
   if (!['indexeddb', 'memory'].includes(type)) {
     throw new KafkaJSNonRetriableError(`Invalid storage "${type}": it is "indexeddb" or "memory"`)

@@ -1,6 +1,6 @@
 import type { Delivery, DeliveryAnswer, DeliveryError, Sink, WireBatch } from '../native/types.ts'
 import { fromBase64Url, toBase64Url } from './base64.ts'
-import { post, type Reply } from './request.ts'
+import { addressOf, post, type Reply } from './request.ts'
 
 /** How a collector is reached. */
 export interface CollectorSinkOptions {
@@ -10,6 +10,11 @@ export interface CollectorSinkOptions {
   writeKey?: string
   /** Sends the requests. Default: the realm's own. */
   fetch?: typeof globalThis.fetch
+  /**
+   * Identifies the sink over reloads: a topic goes to one sink. Default its address; where that changes, name the one
+   * that it had at first.
+   */
+  name?: string
 }
 
 const COMPRESS_FROM_BYTES = 1_024
@@ -19,9 +24,9 @@ const encoder = new TextEncoder()
 export function collectorSink(target: string | URL | CollectorSinkOptions): Sink {
   const options = typeof target === 'string' || target instanceof URL ? { url: target } : target
   const { writeKey = '', fetch } = options
-  const url = String(options.url)
+  const url = addressOf(options.url)
   return {
-    id: `collector:${url}`,
+    id: `collector:${options.name ?? url}`,
     async deliver(batches, { keepalive, signal }) {
       const plain = encode(batches, writeKey)
       // A page that is going away may not live to see the compressor's end.
@@ -74,11 +79,16 @@ interface Answer {
   limits?: { requestBytes?: number; batchBytes?: number }
 }
 
-function decode({ body, error, retryAfterMs }: Reply): Delivery {
+function decode({ ok, body, error, retryAfterMs }: Reply): Delivery {
   const answer = parse(body)
   const about = { retryAfterMs, time: answer.time, ...answer.limits }
   // Something else than a collector may have answered: a proxy, a login page, an error of the host.
-  if (!Array.isArray(answer.answers)) return { answers: [], error: answer.error ?? error, ...about }
+  if (!Array.isArray(answer.answers)) {
+    const message = ok
+      ? `${error.message}, and not as a collector does: is it the right address?`
+      : error.message
+    return { answers: [], error: answer.error ?? { ...error, message }, ...about }
+  }
   const answers = answer.answers.map(({ signature, ...rest }) => ({
     ...rest,
     ...(signature === undefined ? {} : { signature: fromBase64Url(signature) }),

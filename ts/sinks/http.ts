@@ -2,7 +2,7 @@ import { text } from '../native/bytes.ts'
 import type { MessageHeaders } from '../native/messages.ts'
 import type { Sink } from '../native/types.ts'
 import { type ForwardedRecord, recordsOf } from './records.ts'
-import { post } from './request.ts'
+import { addressOf, post } from './request.ts'
 
 /** How an HTTP endpoint of one's own is reached. */
 export interface HttpSinkOptions {
@@ -11,6 +11,11 @@ export interface HttpSinkOptions {
   headers?: Record<string, string>
   /** Sends the requests. Default: the realm's own. */
   fetch?: typeof globalThis.fetch
+  /**
+   * Identifies the sink over reloads: a topic goes to one sink. Default its address; where that changes, name the one
+   * that it had at first.
+   */
+  name?: string
 }
 
 /**
@@ -21,11 +26,11 @@ export interface HttpSinkOptions {
 export function httpSink(target: string | URL | HttpSinkOptions): Sink {
   const options = typeof target === 'string' || target instanceof URL ? { url: target } : target
   const { fetch } = options
-  const url = String(options.url)
+  const url = addressOf(options.url)
   const headers = new Headers(options.headers)
   if (!headers.has('content-type')) headers.set('content-type', 'text/plain')
   return {
-    id: `http:${url}`,
+    id: `http:${options.name ?? url}`,
     decode: true,
     async deliver(batches, { keepalive, signal }) {
       const body = JSON.stringify({ records: batches.flatMap(recordsOf).map(readable) })

@@ -1,3 +1,4 @@
+import { KafkaJSNonRetriableError } from '../kafka/errors.ts'
 import type { DeliveryError } from '../native/types.ts'
 
 /** How long a sink may take before the same bytes are tried again. */
@@ -20,6 +21,12 @@ export interface Reply {
   /** What the status alone says, where it is not one of success. */
   error: DeliveryError
   retryAfterMs: number | undefined
+}
+
+/** The address as text; without one, nothing would ever arrive, and nobody would know. */
+export function addressOf(url: unknown): string {
+  if (url instanceof URL || (typeof url === 'string' && url !== '')) return String(url)
+  throw new KafkaJSNonRetriableError(`Invalid url of a sink, expected an address, received ${url}`)
 }
 
 /** Posts; rejects where there was no answer. */

@@ -43,6 +43,15 @@ export class Identity {
     this.anonymous = this.renewed()
   }
 
+  /** Takes over what was stored while the page slept, and heard nothing. */
+  refresh(): void {
+    const anonymous = this.read(this.anonymousKey)
+    // Without an id nobody has reset: the storage was cleared, or is out of reach.
+    if (anonymous === null) return
+    this.anonymous = anonymous
+    this.user = this.read(this.userKey)
+  }
+
   /** Takes over what other tabs say; answers what stops that. */
   follow(): () => void {
     const changed = ({ key, newValue }: StorageEvent) => {

@@ -53,5 +53,7 @@ export function pageContext(): Context['page'] {
   const { location, document } = globalThis as Partial<typeof globalThis>
   if (location === undefined || document === undefined) return undefined
   const { href, pathname, search } = location
-  return { url: href, path: pathname, search, title: document.title, referrer: document.referrer }
+  // What is behind # is the page's own, and may be a secret: servers do not get it either.
+  const url = href.replace(/#.*/s, '')
+  return { url, path: pathname, search, title: document.title, referrer: document.referrer }
 }

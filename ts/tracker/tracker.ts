@@ -31,6 +31,16 @@ export interface TrackerOptions {
   storage?: IdentityStorage
   /** How long events may wait for more before they are delivered, in milliseconds. Default 250. */
   lingerMs?: number
+  /**
+   * Identifies the collector over reloads. Default its address; where that changes, say the one that it had at first, or
+   * what waits in the logs of visitors is not delivered.
+   */
+  collector?: string
+  /**
+   * Sees each message before anything of it is stored. It may change it, answer another one, or answer `null` to forget
+   * it; one that throws loses it, as `dropped` tells.
+   */
+  prepare?: (message: Message) => Message | null | undefined
 }
 
 /** What of a forwarder's events a tracker reports. */
@@ -62,8 +72,8 @@ export class Tracker {
   private context: Context | undefined
 
   /** @internal */
-  constructor(options: TrackerOptions) {
-    const { writeKey, endpoint, topic = 'events', name = 'headwater', fetch, lingerMs } = options
+  constructor(private readonly options: TrackerOptions) {
+    const { writeKey, endpoint, topic = 'events', name = 'headwater', fetch, lingerMs, collector } = options
     if (typeof writeKey !== 'string')
       throw new KafkaJSNonRetriableError('Invalid writeKey: a string is expected')
     if (!endpoint) throw new KafkaJSNonRetriableError("Invalid endpoint: the collector's address is expected")
@@ -77,6 +87,7 @@ export class Tracker {
       this.kafka.on('storage', (event) => this.listeners.tell('storage', event)),
       watchPage((change) => {
         if (['hidden', 'suspend', 'closing'].includes(change)) this.queue.handOver()
+        if (change === 'resume') this.identity.refresh()
       }),
     ]
     this.opened = this.persist(() => this.open())
@@ -84,7 +95,12 @@ export class Tracker {
       stored: (messages) => this.listeners.tell('stored', { topic, messages }),
       dropped: (count, error) => this.dropped(count, error),
     })
-    const sink = collectorSink({ url: endpoint, writeKey, ...(fetch === undefined ? {} : { fetch }) })
+    const sink = collectorSink({
+      url: endpoint,
+      writeKey,
+      ...(fetch === undefined ? {} : { fetch }),
+      ...(collector === undefined ? {} : { name: collector }),
+    })
     const config = { topic, sink, ...(lingerMs === undefined ? {} : { lingerMs }) }
     this.forwarding = this.opened.then(() => this.persist(() => this.kafka.forward(config)))
     this.forwarding.then((forwarder) => this.relay(forwarder)).catch((error: unknown) => this.failed(error))
@@ -100,19 +116,22 @@ export class Tracker {
 
   /** Something happened. */
   track(event: string, properties: object = {}): void {
-    this.record({ type: 'track', event, properties: { ...properties } })
+    this.record(() => ({ type: 'track', event, properties: { ...properties } }))
   }
 
   /** A page was seen. */
   page(name?: string, properties: object = {}): void {
     const named = name === undefined ? {} : { name }
-    this.record({ type: 'page', ...named, properties: { ...pageContext(), ...properties } })
+    this.record(() => ({ type: 'page', ...named, properties: { ...pageContext(), ...properties } }))
   }
 
-  /** The user is known now. */
+  /** The user is known now. Without an id, which is a mistake, the user stays who it was. */
   identify(userId: string, traits: object = {}): void {
-    this.identity.identify(String(userId))
-    this.record({ type: 'identify', traits: { ...traits } })
+    // Numbers are what many databases have.
+    if ((typeof userId === 'string' && userId !== '') || typeof userId === 'number') {
+      this.identity.identify(String(userId))
+    } else this.kafka.logger().warn('identify() was called without the id of a user')
+    this.record(() => ({ type: 'identify', traits: { ...traits } }))
   }
 
   /** The user has gone: what follows is somebody else's. */
@@ -163,16 +182,19 @@ export class Tracker {
     return this.listeners.on(name, listener)
   }
 
-  private record(part: Part): void {
-    const now = new Date()
-    const message = this.message(part, now)
+  private record(part: () => Part): void {
     try {
-      const key = message.userId ?? message.anonymousId
+      const now = new Date()
+      const made = this.message(part(), now)
+      const prepared = this.options.prepare?.(made)
+      if (prepared === null) return
+      const message = prepared ?? made
+      const key = String(message.userId ?? message.anonymousId)
       const json = JSON.stringify(message)
       this.queue.add({ messageId: message.messageId, key, json, timestamp: now.getTime() })
       this.listeners.tell('recorded', message)
     } catch (thrown) {
-      // Properties that are no JSON must not break the page.
+      // Properties that are no JSON, or throw when they are looked at, must not break the page.
       this.dropped(1, thrown instanceof Error ? thrown : new Error(String(thrown)))
     }
   }
@@ -187,7 +209,7 @@ export class Tracker {
       anonymousId: this.identity.anonymousId,
       userId: this.identity.userId,
       timestamp: now.toISOString(),
-      context: page === undefined ? this.context : { ...this.context, page },
+      context: { ...this.context, ...(page === undefined ? {} : { page }) },
     }
   }
 

@@ -166,7 +166,7 @@ impl Op for ClaimSink {
                 let (name, asked) = (&self.name, &self.sink);
                 let message = format!(
                     "topic \"{name}\" is forwarded to \"{sink}\" and cannot be forwarded to \"{asked}\" as well: \
-                     one sink a topic; use another topic"
+                     one sink a topic; if it has moved, name it as before, else use another topic"
                 );
                 return Err(Error::new(Code::SinkConflict, message));
             }

@@ -8,7 +8,7 @@ import {
   type Sink,
   type WireBatch,
 } from '../../../ts/index.ts'
-import { memory, numbers, send, until } from '../support/kafka.ts'
+import { logged, memory, numbers, send, until } from '../support/kafka.ts'
 
 /** A sink that answers as it is told. */
 function answering(...deliveries: (Delivery | Error)[]): { sink: Sink; batches: WireBatch[][] } {
@@ -105,6 +105,25 @@ describe('forwarding', () => {
     ])
     expect(told[0]?.retryInMs).toBeGreaterThan(0)
     await forwarder.stop()
+  })
+
+  test('says on the console, once, that it is refused: waiting alone does not help', async () => {
+    const { entries, logCreator } = logged()
+    const kafka = memory({ logLevel: 2, logCreator })
+    const refused = { code: 'HTTP_403', message: 'the write key is not known', retriable: false }
+    const busy = { code: 'BUSY', message: 'come back later', retriable: true }
+    const answer = (error: typeof busy): Delivery => ({ answers: [], error })
+    const { sink } = answering(answer(busy), answer(refused), answer(refused))
+    const forwarder = await kafka.forward({ topic: 't', sink, lingerMs: 0 })
+    const done = new Promise((resolve) => forwarder.on('delivered', resolve))
+    await send(kafka, 't', ['x'])
+    const hurry = setInterval(() => forwarder.retryNow(), 20)
+    await done
+    clearInterval(hurry)
+    await forwarder.stop()
+    expect(entries.map(({ label, log: { message, topic, code } }) => [label, message, topic, code])).toEqual([
+      ['WARN', 'Records are not delivered: the write key is not known', 't', 'HTTP_403'],
+    ])
   })
 
   test('aborts what is under way when it is stopped, and goes on later', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { KafkaEvents } from '../../../ts/index.ts'
+import { Kafka, type KafkaEvents } from '../../../ts/index.ts'
 import { use } from '../../../ts/kafka/node.ts'
 import type { NodeEvent } from '../../../ts/native/types.ts'
 import { logged, memory } from '../support/kafka.ts'
@@ -35,4 +35,26 @@ test.each(cases)('%s is told as %s', async (type, name, told, levels) => {
   node.event(event)
   expect(heard).toHaveLength(1)
   await producer.disconnect()
+})
+
+test('a page that may not even look at IndexedDB has a log in memory', async () => {
+  const denied = () => {
+    throw new DOMException('denied', 'SecurityError')
+  }
+  Object.defineProperty(globalThis, 'indexedDB', { get: denied, configurable: true })
+  try {
+    const { entries, logCreator } = logged()
+    const kafka = new Kafka({ name: 'denied', logCreator })
+    const heard: string[] = []
+    kafka.on('storage', ({ state }) => heard.push(state))
+    const producer = kafka.producer()
+    await producer.connect()
+    const [sent] = await producer.send({ topic: 't', messages: [{ value: 'x' }] })
+    expect(sent?.baseOffset).toBe('0')
+    expect(heard).toEqual(['degraded'])
+    expect(entries.map(({ label }) => label)).toEqual(['WARN'])
+    await producer.disconnect()
+  } finally {
+    Reflect.deleteProperty(globalThis, 'indexedDB')
+  }
 })

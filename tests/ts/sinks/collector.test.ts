@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib'
 import { describe, expect, test, vi } from 'vitest'
 import type { DeliverOptions, Delivery, WireBatch } from '../../../ts/native/types.ts'
 import { collectorSink } from '../../../ts/sinks/collector.ts'
+import { httpSink } from '../../../ts/sinks/http.ts'
 import { wireBatch } from '../support/batches.ts'
 
 const URL_OF_COLLECTOR = 'https://collect.example.com/v1/batches'
@@ -156,6 +157,20 @@ describe('the answer to the collector sink', () => {
   ])('something else answers with status %d', async (status, retriable) => {
     const { delivery } = await deliver([wireBatch()], new Response('<html>', { status }))
     expect(delivery).toMatchObject({ answers: [], error: { code: `HTTP_${status}`, retriable } })
+    const wrong = 'answered with status 200, and not as a collector does: is it the right address?'
+    if (status === 200) expect(delivery.error?.message).toContain(wrong)
+  })
+
+  test.each([undefined, null, '', 7])('there is no collector at %s', (url) => {
+    expect(() => collectorSink({ url: url as string })).toThrow('Invalid url of a sink')
+    expect(() => collectorSink(url as string)).toThrow()
+  })
+
+  test('a name identifies it wherever it is', () => {
+    expect(collectorSink('https://a.example.com/').id).toBe('collector:https://a.example.com/')
+    const moved = { url: 'https://b.example.com/', name: 'https://a.example.com/' }
+    expect(collectorSink(moved).id).toBe('collector:https://a.example.com/')
+    expect(httpSink(moved).id).toBe('http:https://a.example.com/')
   })
 
   test('Retry-After counts seconds, or names a date', async () => {

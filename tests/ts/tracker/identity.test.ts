@@ -56,6 +56,21 @@ describe('an identity', () => {
     expect(new Identity('shop').anonymousId).not.toBe(identity.anonymousId)
   })
 
+  test('takes over what was stored while its page slept', () => {
+    const storage = stored()
+    const identity = new Identity('shop', storage)
+    identity.identify('ada')
+    const other = new Identity('shop', storage)
+    other.reset()
+    other.identify('bob')
+    identity.refresh()
+    expect(identity).toMatchObject({ userId: 'bob', anonymousId: other.anonymousId })
+    storage.removeItem('headwater/shop/anonymousId')
+    storage.removeItem('headwater/shop/userId')
+    identity.refresh()
+    expect(identity).toMatchObject({ userId: 'bob', anonymousId: other.anonymousId })
+  })
+
   test('takes over what other tabs say', () => {
     const realm = new EventTarget()
     vi.stubGlobal('addEventListener', realm.addEventListener.bind(realm))

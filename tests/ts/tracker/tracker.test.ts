@@ -67,7 +67,7 @@ describe('a tracker', () => {
     vi.stubGlobal('navigator', { userAgent: 'Test/1', language: 'de-AT' })
     vi.stubGlobal('screen', { width: 800, height: 600 })
     vi.stubGlobal('document', { title: 'Shop', referrer: 'https://from.example.com/' })
-    vi.stubGlobal('location', { href: 'https://shop.example.com/a?b', pathname: '/a', search: '?b' })
+    vi.stubGlobal('location', { href: 'https://shop.example.com/a?b#token=c', pathname: '/a', search: '?b' })
     const { tracker, kafka } = tracking()
     tracker.track('Product Viewed', { sku: 7 })
     tracker.page('Home', { beta: true })
@@ -160,6 +160,78 @@ describe('a tracker', () => {
     const found = await recorded(kafka, 2)
     expect(found.map(({ message }) => message.event)).toEqual(['before', 'after'])
     await tracker.flush()
+  })
+
+  test('properties that throw when they are looked at do not break the page', async () => {
+    const { tracker } = tracking()
+    const dropped: string[] = []
+    tracker.on('dropped', ({ error }) => dropped.push(error.message))
+    const getter = {
+      get secret(): string {
+        throw new Error('no entry')
+      },
+    }
+    const ownKeys = () => {
+      throw new Error('no keys')
+    }
+    tracker.track('getter', getter)
+    tracker.page('proxy', new Proxy({}, { ownKeys }))
+    tracker.identify('ada', getter)
+    expect(dropped).toEqual(['no entry', 'no keys', 'no entry'])
+  })
+
+  test.each([undefined, null, '', {}, Symbol('id')])('nobody is called %s', async (userId) => {
+    const { tracker, kafka } = tracking()
+    tracker.identify('ada')
+    tracker.identify(userId as string, { plan: 'pro' })
+    expect(tracker.userId).toBe('ada')
+    tracker.identify(7 as never)
+    expect(tracker.userId).toBe('7')
+    await tracker.flush()
+    const found = await recorded(kafka, 3)
+    expect(found[1]).toMatchObject({ key: 'ada', message: { userId: 'ada', traits: { plan: 'pro' } } })
+  })
+
+  test('shows messages to the application, which may change or forget them', async () => {
+    const prepare = (message: Message) => {
+      if (message.event === 'forgotten') return null
+      if (message.event === 'broken') throw new Error('no idea')
+      if (message.event === 'other') return { ...message, userId: 'eve' }
+      message.properties = { ...message.properties, token: 'removed' }
+      delete message.context.userAgent
+      return undefined
+    }
+    vi.stubGlobal('navigator', { userAgent: 'Test/1' })
+    const { tracker, kafka } = tracking({ prepare })
+    const told: (string | undefined)[] = []
+    tracker.on('recorded', ({ event }) => told.push(event))
+    const dropped: string[] = []
+    tracker.on('dropped', ({ error }) => dropped.push(error.message))
+    for (const event of ['a', 'forgotten', 'broken', 'other']) tracker.track(event, { token: 'secret' })
+    await tracker.flush()
+    expect(told).toEqual(['a', 'other'])
+    expect(dropped).toEqual(['no idea'])
+    const found = await recorded(kafka, 2)
+    const first = found.find(({ message }) => message.event === 'a')
+    expect(first?.message.properties).toEqual({ token: 'removed' })
+    expect(first?.message.context.userAgent).toBeUndefined()
+    const second = found.find(({ message }) => message.event === 'other')
+    expect(second).toMatchObject({ key: 'eve', message: { context: { userAgent: 'Test/1' } } })
+  })
+
+  test('a collector that moves keeps its name, and gets what waited', async () => {
+    const away = async () => {
+      throw new TypeError('Failed to fetch')
+    }
+    const endpoint = 'https://old.example.com/v1/batches'
+    const { tracker, kafka } = tracking({ endpoint, fetch: away as typeof globalThis.fetch })
+    tracker.track('x')
+    await tracker.flush()
+    await tracker.ready()
+    await tracker.close()
+    const { requests } = tracking({ kafka, collector: endpoint })
+    await until(() => requests.length > 0, 'it is delivered')
+    expect(requests[0]).toBe('https://collect.example.com/v1/batches')
   })
 
   test('has a limit, beyond which it counts', async () => {
