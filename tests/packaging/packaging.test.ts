@@ -29,7 +29,7 @@ describe('the tarball', () => {
         'dist/types/index.d.ts',
         'dist/cjs/types/index.d.ts',
       ],
-      ...['pkg/headwater.js', 'pkg/headwater_bg.wasm', 'docs/protocol.md'],
+      ...['pkg/headwater.js', 'pkg/headwater_bg.wasm', 'docs/protocol.md', 'docs/tracking.md'],
       ...['README.md', 'CHANGELOG.md', 'LICENSE-MIT', 'LICENSE-APACHE', 'package.json'],
     ]
     expect(installed.files).toEqual(expect.arrayContaining(wanted))
