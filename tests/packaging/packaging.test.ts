@@ -36,7 +36,7 @@ describe('the tarball', () => {
   })
 
   test('holds nothing else', () => {
-    const folders = /^(dist|pkg)\/|^docs\/protocol\.md$|^[A-Z-]+(\.md)?$|^package\.json$/
+    const folders = /^(dist|pkg)\/|^docs\/\w[\w-]*\.(md|svg)$|^[A-Z-]+(\.md)?$|^package\.json$/
     expect(installed.files.filter((file) => !folders.test(file))).toEqual([])
     expect(installed.files.filter((file) => /(^|\/)\.|\.test\.|\.inputs$/.test(file))).toEqual([])
   })
