@@ -360,6 +360,36 @@ fn a_record_whose_append_nobody_heard_of_is_found_where_its_neighbours_were_merg
     assert_eq!(offsets(&mut table, tp), [0, 1, 2, 3, 4]);
 }
 
+#[test]
+fn an_append_of_several_batches_is_found_by_the_last_of_them() {
+    let mut table = Table::default();
+    let (row, tp) = topic(&mut table, &[]);
+    let mut unlucky = producer(&mut table, &row, 1);
+    let mut other = producer(&mut table, &row, 2);
+    put(&mut table, &mut unlucky, &row, 1, &[("before", Some("x"))]);
+    let large = vec![b'x'; 60_000];
+    let keys = ["a", "b", "c", "d", "e", "f"];
+    let frames = keys
+        .iter()
+        .fold(FrameWriter::default(), |frames, key| frames.frame(0, 1, Some(key.as_bytes()), Some(&large)));
+    unlucky.send(Now::default(), 1, &row, &frames.0, Durability::Relaxed).unwrap();
+    let Some(Output::Store(append)) = unlucky.poll() else { panic!("an append") };
+    table.run(&*append).unwrap();
+    assert!(rows(&table) >= 4, "several batches");
+    for key in keys.iter().chain(["last"].iter()) {
+        put(&mut table, &mut other, &row, 1, &[(key, Some("newer"))]);
+    }
+    assert_eq!(pass(&mut table, &row, 100).0, 6);
+    let died =
+        headwater::base::Error::new(headwater::base::Code::StorageUnknownOutcome, "the connection died");
+    unlucky.stored(Now::default(), Err(died));
+    unlucky.tick(Now { instant: 10_000, timestamp: 0 });
+    let done = crate::bench::run(&mut table, &mut unlucky).pop().unwrap().1.unwrap();
+    assert_eq!(done[0], 1, "it learns where it was");
+    let end = table.run(&ListBounds { partitions: vec![tp] }).unwrap()[0].end;
+    assert_eq!(end, 14, "nothing was stored again");
+}
+
 #[derive(Clone, Debug)]
 enum Action {
     Put(usize, Vec<(u8, bool)>),
