@@ -184,7 +184,8 @@ export class NodeHandle implements Host {
     const codec = codecOf(compression)
     if (codec === undefined) return bytes
     const recoded = await (compress ? codec.compress({ buffer: bytes }) : codec.decompress(bytes))
-    // A codec of another realm may answer bytes of its own.
+    // They would be stored, and never be read again. A codec of another realm may answer bytes of its own.
+    if (!ArrayBuffer.isView(recoded) || recoded.byteLength === 0) throw new Error('a codec answers bytes')
     return new Uint8Array(recoded)
   }
 

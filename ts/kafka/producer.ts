@@ -27,7 +27,7 @@ import type { Place } from './sender.ts'
 import type { Connection, Shared } from './shared.ts'
 import { abortable } from './signal.ts'
 import type { Transaction, TransactionHost } from './transaction.ts'
-import { validateAcks, validateMessages } from './validate.ts'
+import { validateAcks, validateChoice, validateMessages } from './validate.ts'
 
 /** How a producer is made. */
 export interface ProducerConfig {
@@ -295,7 +295,7 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
     const choose = async (open: Node): Promise<Choice> => {
       if (partitioner === undefined) return byLog
       const metadata = partitionMetadata(await open.partitions(topic, this.create))
-      return (message) => partitioner({ topic, partitionMetadata: metadata, message })
+      return (message) => validateChoice(topic, partitioner({ topic, partitionMetadata: metadata, message }))
     }
     const choice = late ? node.call(choose) : node.callCore(choose)
     this.choosing.add(choice)

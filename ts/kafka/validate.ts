@@ -52,8 +52,16 @@ export function isEmpty(timestamp: unknown): boolean {
 }
 
 /** The log would cut off what is beyond. */
-function isInt32(value: unknown): boolean {
+function isInt32(value: unknown): value is number {
   return typeof value === 'number' && (value | 0) === value
+}
+
+/** Checks what a partitioner chose: the log would take what is no number for partition 0. */
+export function validateChoice(topic: string, partition: unknown): number {
+  if (isInt32(partition)) return partition
+  throw new KafkaJSNonRetriableError(
+    `Invalid partition from the partitioner of topic "${topic}": ${partition}`,
+  )
 }
 
 /** Checks the numbers of a configuration that are given. */

@@ -55,6 +55,21 @@ describe('compression', () => {
     await consumer.disconnect()
   })
 
+  test.each([undefined, 'text', 3, new Uint8Array()])(
+    'a codec that answers %s loses nothing',
+    async (junk) => {
+      const { compress } = register()
+      compress.mockImplementation(async () => junk as never)
+      const kafka = memory()
+      await send(kafka, ZSTD)
+      expect(compress).toHaveBeenCalled()
+      const { values, seen, consumer } = await reading(kafka, 't')
+      await seen(4)
+      expect(values).toEqual(['first', LONG, 'short', LONG])
+      await consumer.disconnect()
+    },
+  )
+
   test('by a codec that the application registers', async () => {
     const kafka = memory()
     const { compress, decompress } = register()

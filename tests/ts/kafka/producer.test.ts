@@ -334,6 +334,18 @@ describe('validation', () => {
   })
 })
 
+test.each([undefined, Number.NaN, 2 ** 32, '1'])(
+  'a partitioner that answers %s is refused',
+  async (chosen) => {
+    const producer = memory().producer({ createPartitioner: () => () => chosen as number })
+    await producer.connect()
+    const refused = producer.send({ topic: 't', messages: [{ value: 'x' }] })
+    await expect(refused).rejects.toThrow(KafkaJSNonRetriableError)
+    await expect(refused).rejects.toThrow(`Invalid partition from the partitioner of topic "t": ${chosen}`)
+    await producer.disconnect()
+  },
+)
+
 test('a timestamp that is empty is none: retention would delete what seems to be of 1970', async () => {
   const kafka = memory()
   const producer = kafka.producer()
