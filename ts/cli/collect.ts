@@ -81,7 +81,7 @@ function readOptions(values: Values): CollectorOptions {
     ...(readKey === undefined ? {} : { readKey }),
     ...(topic === undefined ? {} : { topics: topic.map(readTopic) }),
     ...(secret === undefined ? {} : { secret }),
-    ...(header === undefined ? {} : { address: (request) => firstAddress(request.headers.get(header)) }),
+    ...(header === undefined ? {} : { address: (request) => lastAddress(request.headers.get(header)) }),
   }
 }
 
@@ -101,10 +101,9 @@ function readTopic(text: string): { topic: string; partitions: number } {
   return { topic, partitions: Number(partitions) }
 }
 
-/** Proxies append what they see: the first one is the sender's. */
-function firstAddress(value: string | null): string | undefined {
-  const [first] = (value ?? '').split(',')
-  return first?.trim()
+/** Proxies append what they see: the last one is what the nearest saw, and those before it anybody may have made up. */
+function lastAddress(value: string | null): string | undefined {
+  return (value ?? '').split(',').at(-1)?.trim()
 }
 
 function announce(

@@ -81,6 +81,10 @@ export function readOptions(options: CollectorOptions): Settings {
     refuse('"writeKeys" is a list of keys that are not empty')
   }
   if (readKey !== undefined && !isKey(readKey)) refuse('"readKey" is not empty')
+  if (store !== undefined && typeof store !== 'string' && typeof store?.write !== 'function') {
+    refuse('"store" is a store, or the folder of one')
+  }
+  if (typeof secret !== 'string' && !(secret instanceof Uint8Array)) refuse('"secret" is text or bytes')
   const { topics: _, ...rest } = options
   return {
     ...rest,

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { serve } from '../../../ts/cli/serve.ts'
+import { request, wire } from './wire.ts'
 
 const ROOT = join(import.meta.dirname, '../../..')
 const COMMAND = ['--import', './scripts/lib/typescript.mjs', './ts/cli/index.ts']
@@ -98,6 +99,21 @@ test('serves until it is told to stop, and finishes what runs', async () => {
   expect(out).toContain(`${address}/v1/batches`)
   expect(out).toContain(data)
   expect(out).toMatch(/stopped\n$/)
+})
+
+test('of the addresses in a header the nearest proxy’s counts: a sender cannot make up one for each request', async () => {
+  const { child, url, ended } = run('collect', '--port', '0', '--data', folder, '--address-header', 'x-seen')
+  const address = await url
+  const register = async (id: number, seen: string) => {
+    const body = request([{ batch: wire({ producerId: (1n << 61n) + BigInt(id) }) }])
+    return (await fetch(`${address}/v1/batches`, { method: 'POST', body, headers: { 'x-seen': seen } }))
+      .status
+  }
+  const made = Array.from({ length: 500 }, (_, id) => register(id, `192.0.2.${id % 256}, 198.51.100.1`))
+  expect(await Promise.all(made)).toContain(429)
+  expect(await register(500, '192.0.2.1, 198.51.100.2')).toBe(202)
+  child.kill('SIGTERM')
+  expect((await ended).code).toBe(0)
 })
 
 test('says plainly when the port or the log is taken', async () => {

@@ -282,8 +282,10 @@ describe('a read key', () => {
       expect((await get(guarded, path)).status).toBe(401)
     }
     expect((await get(guarded, '/v1/topics?key=secret')).status).toBe(200)
-    const headers = { authorization: 'Bearer secret' }
-    expect((await get(guarded, '/v1/topics/events/records', { headers })).status).toBe(200)
+    for (const authorization of ['Bearer secret', 'bearer secret']) {
+      const init = { headers: { authorization } }
+      expect((await get(guarded, '/v1/topics/events/records', init)).status).toBe(200)
+    }
     expect((await get(guarded, '/healthz')).status).toBe(200)
     await guarded.close()
   })
@@ -312,6 +314,21 @@ describe('registrations', () => {
   })
 })
 
+test.each([7, null, ['192.0.2.1'], Symbol('address')])(
+  'an address that is no text is none: %s',
+  async (address) => {
+    const errors: unknown[] = []
+    const odd = createCollector({
+      store: memoryStore(),
+      address: () => address as never,
+      onError: (error) => errors.push(error),
+    })
+    const answer = await deliver(odd, [{ batch: wire() }])
+    expect([answer.status, errors]).toEqual([200, []])
+    await odd.close()
+  },
+)
+
 describe('options', () => {
   test('that cannot be are refused at once', () => {
     const store = memoryStore()
@@ -322,6 +339,9 @@ describe('options', () => {
       [{ store, deadLetter: sink }, /"deadLetter" stands beside a "sink"/],
       [{ store, writeKeys: [''] }, /"writeKeys"/],
       [{ store, readKey: '' }, /"readKey"/],
+      [{ store, secret: 5 as never }, /"secret" is text or bytes/],
+      [{ store: 5 as never }, /"store" is a store/],
+      [{ store: null as never }, /"store" is a store/],
       [{ store, topics: ['a/b'] }, /"a\/b" is no topic/],
       [{ store, topics: ['a.dlq'] }, /"a.dlq" is no topic/],
       [{ store, topics: [{ topic: 'a', partitions: 0 }] }, /cannot have 0 partitions/],
