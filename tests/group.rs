@@ -10,6 +10,8 @@ mod coordinator;
 mod member;
 #[path = "group/properties.rs"]
 mod properties;
+#[path = "group/pulses.rs"]
+mod pulses;
 #[path = "group/rig.rs"]
 mod rig;
 #[path = "group/rows.rs"]

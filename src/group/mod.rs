@@ -14,7 +14,7 @@ mod wire;
 
 pub use assignor::{Assigned, Assignors, Spec, SpecMember, elect};
 pub use coordinator::{Coordinator, Fired, GroupConfig, Metadata, Outcome, Timer};
-pub use member::{Member, MemberEvent, MemberOptions, MemberOutput, Membership};
+pub use member::{Member, MemberEvent, MemberOptions, MemberOutput, Membership, Pulsed};
 pub use message::{Client, HeartbeatRequest, HeartbeatResponse, JOIN_EPOCH, LEAVE_EPOCH, STATIC_LEAVE_EPOCH};
 pub use offsets::{
     CommitForAnother, CommitOffsets, CommittedOffset, FORWARDER_GROUP, FetchOffsets, OffsetCommit,

@@ -17,6 +17,9 @@ use crate::node::{
     Output, PageEvent,
 };
 
+/// A timer that fires so much too early is set anew: to wake a page for nothing costs more than that.
+const EARLY_MS: u64 = 1_000;
+
 /// The place that a node runs in.
 pub trait Platform: 'static {
     /// Its storage.
@@ -336,7 +339,8 @@ impl<P: Platform> Driver<P> {
     /// Sees to it that the node is called at its deadline.
     fn arm(self: &Rc<Self>) {
         let Some(deadline) = self.node.borrow().deadline() else { return };
-        if self.armed.get().is_some_and(|armed| armed <= deadline) {
+        let spare = |armed: Instant| deadline.checked_sub(armed);
+        if self.armed.get().and_then(spare).is_some_and(|early_ms| early_ms < EARLY_MS) {
             return;
         }
         self.armed.set(Some(deadline));
@@ -346,9 +350,8 @@ impl<P: Platform> Driver<P> {
             driver.armed.set(None);
             driver.handle(Input::Tick);
         });
-        // An earlier deadline takes the place of the later one.
-        if let Some(later) = self.sleep.replace(Some(handle)) {
-            later.abort();
+        if let Some(other) = self.sleep.replace(Some(handle)) {
+            other.abort();
         }
         self.platform.spawn(async move {
             // Aborted: another sleep has taken its place.

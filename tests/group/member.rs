@@ -8,12 +8,12 @@ use headwater::group::{
 
 use crate::rig::{GROUP, set};
 
-struct Play {
-    member: Member,
-    now: Now,
+pub struct Play {
+    pub member: Member,
+    pub now: Now,
 }
 
-fn options() -> MemberOptions {
+pub fn options() -> MemberOptions {
     MemberOptions {
         group: GROUP.into(),
         instance: None,
@@ -33,7 +33,7 @@ impl Play {
     }
 
     /// Lets it happen; answers what is to be done.
-    fn on(&mut self, event: MemberEvent) -> Vec<MemberOutput> {
+    pub fn on(&mut self, event: MemberEvent) -> Vec<MemberOutput> {
         self.member.handle(self.now, event);
         std::iter::from_fn(|| self.member.poll()).collect()
     }
@@ -44,7 +44,7 @@ impl Play {
     }
 
     /// The coordinator answers the last heartbeat.
-    fn answer(
+    pub fn answer(
         &mut self,
         request: &HeartbeatRequest,
         epoch: i32,
@@ -60,13 +60,13 @@ impl Play {
     }
 
     /// Goes on until the next deadline.
-    fn wait(&mut self) -> Vec<MemberOutput> {
+    pub fn wait(&mut self) -> Vec<MemberOutput> {
         self.now.instant = self.member.deadline().unwrap();
         self.on(MemberEvent::Tick)
     }
 
     /// A member that has joined and has these.
-    fn joined(options: MemberOptions, assignment: Partitions) -> Self {
+    pub fn joined(options: MemberOptions, assignment: Partitions) -> Self {
         let mut play = Self::new(options);
         let join = play.sends(MemberEvent::Join);
         assert_eq!(play.answer(&join, 1, Some(assignment.clone())), [MemberOutput::Assign(assignment)]);
@@ -77,7 +77,7 @@ impl Play {
     }
 }
 
-fn request(outputs: &[MemberOutput]) -> HeartbeatRequest {
+pub fn request(outputs: &[MemberOutput]) -> HeartbeatRequest {
     match outputs {
         [MemberOutput::Send(request)] => request.clone(),
         other => panic!("one heartbeat, not {other:?}"),

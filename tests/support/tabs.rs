@@ -42,8 +42,12 @@ pub struct Tabs {
     /// Commits that tabs entrust to others are on their way for long.
     pub keeps_commits: bool,
     kept: Vec<(usize, Message)>,
+    /// What was appended is told to nobody.
+    pub loses_notices: bool,
     /// How many messages were sent.
     pub sent: u64,
+    /// How many transactions were run.
+    pub stored: u64,
     calls: u64,
 }
 
@@ -71,6 +75,13 @@ pub struct Reader {
     pub open: Option<Rebalance>,
     pub steps: Vec<Rebalance>,
     pub owned: Vec<(String, i32)>,
+}
+
+impl Tab {
+    /// What was said while it was frozen never comes.
+    pub fn forget_backlog(&mut self) {
+        self.backlog.clear();
+    }
 }
 
 impl Tabs {
@@ -136,6 +147,7 @@ impl Tabs {
                 self.queue.push_back((tab, Input::LockLost(lock)));
             }
             Output::Store(ticket, op) => {
+                self.stored += 1;
                 let stored = (tab, Input::Stored(ticket, self.table.run(&op)));
                 if self.late_storage == Some(tab) {
                     return self.late.push(stored);
@@ -144,7 +156,7 @@ impl Tabs {
             }
             Output::Send(message) => {
                 self.sent += 1;
-                if self.silent {
+                if self.silent || (self.loses_notices && matches!(message, Message::Appended(_))) {
                     return;
                 }
                 let message = Message::decode(&message.encode()).expect("a message survives its encoding");

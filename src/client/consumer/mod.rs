@@ -24,6 +24,8 @@ pub enum Output {
     FetchOffsets(FetchOffsets, u64),
     /// Run, then call [`Consumer::bounds_listed`] in the same way.
     ListBounds(ListBounds, u64),
+    /// Run, then call [`Consumer::rechecked`] with this list of partitions.
+    Recheck(ListBounds),
     /// Run, then call [`Consumer::fetched`] with this seek count.
     Fetch(Fetch, u64),
     /// Every assigned partition has a position.
@@ -103,12 +105,16 @@ pub struct Consumer {
     /// When to look up again what could not be read.
     look_up_at: Option<Instant>,
     recheck_at: Option<Instant>,
+    /// No records were handed out since that was said.
+    quiet: bool,
     outputs: VecDeque<Output>,
 }
 
 impl Consumer {
-    /// A lost notice delays a record no longer than this.
+    /// So long after the last records the ends are looked up: a notice may have been lost.
     const RECHECK_MS: u64 = 5_000;
+    /// And so often after that, where nothing comes.
+    const RECHECK_IDLE_MS: u64 = 30_000;
 
     /// A consumer of `group`, with nothing assigned.
     pub fn new(group: String) -> Self {
@@ -125,6 +131,7 @@ impl Consumer {
             lookups: 0,
             look_up_at: None,
             recheck_at: None,
+            quiet: false,
             outputs: VecDeque::new(),
         }
     }
@@ -267,11 +274,21 @@ impl Consumer {
         }
     }
 
-    /// Looks at the ends again from time to time, however often fetches end meanwhile.
+    /// Looks at the ends again from time to time, of all partitions in one transaction, however often fetches end
+    /// meanwhile.
     fn recheck(&mut self, now: Now) {
-        let due = self.recheck_at.is_none_or(|at| at <= now.instant);
-        if due && self.recheck_at.replace(now.instant + Self::RECHECK_MS).is_some() {
-            self.positions.values_mut().for_each(Position::doubt_end);
+        let soon = now.instant + Self::RECHECK_MS;
+        let known = self.recheck_at.unwrap_or(soon);
+        let at = if core::mem::replace(&mut self.quiet, true) { known } else { known.min(soon) };
+        let due = at <= now.instant;
+        self.recheck_at = Some(if due { now.instant + Self::RECHECK_IDLE_MS } else { at });
+        if !due {
+            return;
+        }
+        let read = self.positions.iter().filter(|(_, position)| position.wants_end());
+        let partitions: Vec<_> = read.map(|(tp, _)| *tp).collect();
+        if !partitions.is_empty() {
+            self.outputs.push_back(Output::Recheck(ListBounds { partitions }));
         }
     }
 
@@ -284,6 +301,7 @@ impl Consumer {
             self.enough = !self.held.is_empty();
             self.handed = Some((records.tp, records.from));
             self.waiting = None;
+            self.quiet = false;
             self.outputs.push_back(Output::Records(waiting.call, Some(records)));
         }
     }
@@ -362,6 +380,16 @@ impl Consumer {
                     }
                     self.hand_out();
                 }
+            }
+        }
+        self.start_fetch();
+    }
+
+    /// What the look at the ends has found. Where it failed, fetches tell why.
+    pub fn rechecked(&mut self, partitions: &[TopicPartition], bounds: Option<&[Bounds]>) {
+        for (index, tp) in partitions.iter().enumerate() {
+            if let Some(position) = self.positions.get_mut(tp) {
+                position.end_found(bounds.and_then(|bounds| bounds.get(index)));
             }
         }
         self.start_fetch();

@@ -90,6 +90,11 @@ impl Position {
         self.end.is_none_or(|end| next < end).then_some(next)
     }
 
+    /// True if it is read to its end as far as is known: there may be more.
+    pub(super) fn wants_end(&self) -> bool {
+        self.next.is_some() && self.active() && self.wants().is_none()
+    }
+
     pub(super) fn batches_for(&self, bytes: usize) -> usize {
         (bytes / self.batch_bytes.max(1)).clamp(1, Self::BATCHES_MAX)
     }
@@ -127,9 +132,12 @@ impl Position {
         self.end = self.end.map(|known| known.max(end));
     }
 
-    /// A notice may have been lost: look the end up again.
-    pub(super) fn doubt_end(&mut self) {
-        self.end = None;
+    /// The end was looked up once more. Where that failed, or the position lies outside of the log, the next fetch tells.
+    pub(super) fn end_found(&mut self, bounds: Option<&Bounds>) {
+        let inside =
+            |bounds: &&Bounds| self.next.is_some_and(|next| (bounds.start..=bounds.end).contains(&next));
+        let found = bounds.filter(inside).map(|bounds| bounds.end);
+        self.end = self.end.and_then(|known| Some(known.max(found?)));
     }
 
     /// Goes on at `offset`; -1 is the end, and any other that is no offset the beginning, which are to be found first.

@@ -34,7 +34,7 @@ impl Coordinator {
         let id = self.enter(&mut draft, request)?;
         let member = draft.state.member(&id);
         let due = draft.update(&id, said(member.metadata, request));
-        let refresh = due || now.instant >= self.refresh_at;
+        let refresh = due || self.refreshes(now);
         if refresh && (draft.look_at_topics(metadata) | due) {
             draft.bump();
         }

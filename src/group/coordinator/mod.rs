@@ -107,6 +107,11 @@ impl Coordinator {
         }
     }
 
+    /// True if the next heartbeat looks at the topics.
+    pub fn refreshes(&self, now: Now) -> bool {
+        now.instant >= self.refresh_at
+    }
+
     /// The member's lock was released although it did not leave: it is gone, and a static one may come back. What
     /// changed is to be stored.
     pub fn gone(&mut self, id: &str, metadata: &dyn Metadata) -> Vec<Record> {

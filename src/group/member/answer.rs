@@ -60,7 +60,7 @@ impl Member {
             -1 => response.heartbeat_interval_ms,
             own => own,
         };
-        self.heartbeat_at = now.instant + u64::from(self.interval_ms.max(0).unsigned_abs());
+        self.heartbeat_at = now.instant + self.interval();
         if self.state == Membership::Acknowledging && !self.due.owned {
             self.state = Membership::Stable;
         }
@@ -114,7 +114,7 @@ impl Member {
             Code::UnknownMemberId | Code::GroupIdNotFound => self.lose(now, Membership::Fenced),
             Code::UnreleasedInstanceId => self.unreleased(now, error),
             Code::UnknownServerError if self.epoch != JOIN_EPOCH => {
-                self.retry_at(now.instant + u64::from(self.interval_ms.max(0).unsigned_abs()));
+                self.retry_at(now.instant + self.interval());
                 self.outputs.push_back(MemberOutput::Failed(error));
             }
             _ if error.retriable() => self.retry_at(now.instant + self.backoff()),

@@ -127,6 +127,8 @@ pub struct Member {
     /// Until when the answer to the last heartbeat is waited for.
     pub(super) in_flight: Option<Instant>,
     pub(super) heartbeat_at: Instant,
+    /// When it last said anything.
+    pub(super) said_at: Instant,
     pub(super) interval_ms: i32,
     pub(super) retries: u32,
     /// True where this member may be in the group although no answer said so.
@@ -167,6 +169,7 @@ impl Member {
             correlation: 0,
             in_flight: None,
             heartbeat_at: 0,
+            said_at: 0,
             interval_ms: 0,
             retries: 0,
             doubted: false,
@@ -227,6 +230,7 @@ impl Member {
             MemberEvent::Visible(visible) => {
                 self.options.client.visible = visible;
                 self.due.client = true;
+                self.heartbeat_at = self.heartbeat_at.min(now.instant + self.interval());
                 if self.options.client.prefer_visible {
                     self.hurry(now);
                 }
@@ -254,6 +258,11 @@ impl Member {
         let heartbeat = self.is_member().then_some(self.heartbeat_at);
         let next = self.in_flight.or(heartbeat);
         self.poll_by().into_iter().chain(next).min()
+    }
+
+    /// How often it says that it is there.
+    pub fn interval(&self) -> u64 {
+        u64::from(self.interval_ms.max(0).unsigned_abs())
     }
 
     fn tick(&mut self, now: Now) {
@@ -345,6 +354,7 @@ impl Member {
 
     fn send(&mut self, now: Now, request: HeartbeatRequest) {
         self.correlation += 1;
+        self.said_at = now.instant;
         self.in_flight = Some(now.instant + Self::ANSWER_MS);
         self.outputs
             .push_back(MemberOutput::Send(HeartbeatRequest { correlation: self.correlation, ..request }));

@@ -3,6 +3,8 @@
 
 mod answer;
 mod machine;
+mod pulse;
 mod steps;
 
 pub use machine::{Member, MemberEvent, MemberOptions, MemberOutput, Membership};
+pub use pulse::Pulsed;

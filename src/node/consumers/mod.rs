@@ -80,6 +80,7 @@ impl Member {
 pub(super) enum Step {
     Offsets(Vec<TopicPartition>, u64),
     Bounds(Vec<TopicPartition>, u64),
+    Recheck(Vec<TopicPartition>),
     Fetch { tp: TopicPartition, offset: Offset, seeks: u64 },
     Commit(Commit),
 }
@@ -191,6 +192,10 @@ impl Node {
             (Step::Offsets(_, lookup) | Step::Bounds(_, lookup), Err(error)) => {
                 self.look_up_failed(id, lookup, &error);
             }
+            (Step::Recheck(partitions), Ok(AnyReply::ListBounds(bounds))) => {
+                consumer.rechecked(&partitions, Some(&bounds));
+            }
+            (Step::Recheck(partitions), Err(_)) => consumer.rechecked(&partitions, None),
             (Step::Fetch { tp, offset, seeks }, Ok(AnyReply::Fetch(fetched))) => {
                 consumer.fetched(tp, offset, seeks, Ok(fetched));
             }
@@ -231,6 +236,10 @@ impl Node {
             }
             consumer::Output::ListBounds(op, lookup) => {
                 let step = Step::Bounds(op.partitions.clone(), lookup);
+                self.store(op.into(), Pending::Consumer(id, step));
+            }
+            consumer::Output::Recheck(op) => {
+                let step = Step::Recheck(op.partitions.clone());
                 self.store(op.into(), Pending::Consumer(id, step));
             }
             consumer::Output::Fetch(op, seeks) => {

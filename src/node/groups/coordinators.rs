@@ -23,7 +23,8 @@ impl Office {
     pub(super) fn deadline(&self, visible: bool) -> Option<Instant> {
         let machine = self.machine.as_ref().filter(|_| !self.makes_sure()).and_then(Coordinator::deadline);
         let hand_over = self.hand_over_at.filter(|_| !visible && !self.busy());
-        machine.min_some(hand_over).min_some(self.retry_at)
+        let pulse = self.pulse_at.filter(|_| !self.busy());
+        machine.min_some(hand_over).min_some(pulse).min_some(self.retry_at)
     }
 }
 
@@ -47,6 +48,7 @@ impl Node {
 
     pub(super) fn claimed(&mut self, name: &str, result: Result<AnyReply, Error>) {
         let (now, seed, hidden) = (self.now, self.random.next_u64(), !self.groups.visible);
+        let pulse_at = self.groups.locks.then(|| now.instant + self.pulse_ms(name));
         let after = Backoff::STORAGE.delay(1, &mut self.random);
         let Some(group) = self.groups.groups.get_mut(name) else { return };
         let Some(office) = group.office.as_mut().filter(|office| office.machine.is_none()) else { return };
@@ -58,6 +60,7 @@ impl Node {
         office.hand_over_at = hidden.then_some(now.instant + HAND_OVER_MS);
         let config = GroupConfig { ping_timeout_ms: PING_MS, ..GroupConfig::default() };
         office.machine = Some(Coordinator::load(now, name.to_string(), Rc::new(row.state), config, seed));
+        office.pulse_at = pulse_at;
         let term = office.term.clone();
         // Another one may have claimed the group since.
         if !self.heard(&term) {
@@ -125,6 +128,7 @@ impl Node {
         self.watch_members(name);
         self.write(name);
         self.send_answers(name);
+        self.pulse(name);
         self.hand_over(name);
     }
 
@@ -208,7 +212,7 @@ impl Node {
     }
 
     /// Says something to members of the group, wherever they are.
-    fn signal(&mut self, name: &str, signal: Signal, members: Vec<String>) {
+    pub(super) fn signal(&mut self, name: &str, signal: Signal, members: Vec<String>) {
         let Some(term) = self.office(name).map(|office| office.term.clone()) else { return };
         let (here, elsewhere): (Vec<_>, Vec<_>) =
             members.into_iter().partition(|member| self.groups.hosts(name, member).is_some());

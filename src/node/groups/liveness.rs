@@ -1,7 +1,10 @@
+use std::rc::Rc;
+
 use super::super::{Node, Output};
 use super::message::{GroupMessage, Signal, Term};
-use super::{Group, Groups, Purpose, coordinator_lock, due};
+use super::{Group, Groups, Owner, Purpose, coordinator_lock, due};
 use crate::base::{Instant, Now};
+use crate::group::Pulsed;
 
 /// A heartbeat that was not answered for so long is lost, or its coordinator is.
 const ANSWER_MS: u64 = 3_000;
@@ -15,6 +18,8 @@ const HIDDEN_SILENCE_MS: u64 = 90_000;
 const UNHEARD_MS: u64 = 1_000;
 /// Those who would depose a coordinator wait by chance so much longer, so that one of them is first.
 const JITTER_MS: u64 = 2_000;
+/// How often a coordinator says that it is there which hosts no member of its group.
+const PULSE_MS: u64 = 5_000;
 /// A node that wakes so much later than it asked for was stalled.
 const STALL_MS: u64 = 5_000;
 /// Browsers wake a hidden page once a minute: that alone is no stall.
@@ -144,6 +149,63 @@ impl Node {
         let known = self.groups.groups.get(&term.group).and_then(|group| group.term.as_ref());
         if node == self.groups.node && self.groups.visible && known == Some(term) {
             self.depose(&term.group);
+        }
+    }
+
+    /// How often the coordinator says that it is there: as often as its own members would.
+    pub(super) fn pulse_ms(&self, name: &str) -> u64 {
+        let here = self.groups.seats.values().filter(|seat| seat.group == name);
+        here.map(|seat| seat.machine.interval()).filter(|ms| *ms > 0).min().unwrap_or(PULSE_MS)
+    }
+
+    /// Tells all members that the coordinator is there, so that none has to ask: one message, which wakes everybody at
+    /// once, in place of a question and an answer each. Those for whom there is news are told again.
+    pub(super) fn pulse(&mut self, name: &str) {
+        let (now, pulse_ms) = (self.now, self.pulse_ms(name));
+        let Some(office) = self.groups.groups.get_mut(name).and_then(|group| group.office.as_mut()) else {
+            return;
+        };
+        // One that cannot store what it decides had better be asked.
+        if office.busy() || office.makes_sure() || !due(office.pulse_at, now) {
+            return;
+        }
+        office.pulse_at = Some(now.instant + pulse_ms);
+        let Some(state) = office.machine.as_ref().map(|machine| Rc::clone(machine.state())) else { return };
+        let pulse = GroupMessage::Pulse(office.term.clone(), state.epoch);
+        let refreshes = office.machine.as_ref().is_some_and(|machine| machine.refreshes(now));
+        let mut news = office.news();
+        if news.is_empty() && refreshes {
+            news = office.any_member();
+        }
+        if state.members.keys().any(|member| self.groups.hosts(name, member).is_none()) {
+            self.say_to(false, pulse.clone());
+        }
+        self.say_to(true, pulse);
+        self.signal(name, Signal::News, news);
+    }
+
+    /// The coordinator is there: members that have no news put their heartbeats off, and some say that they are there.
+    pub(super) fn pulsed(&mut self, term: &Term, epoch: i32) {
+        if !self.heard(term) {
+            return;
+        }
+        let mut here = Vec::new();
+        for id in self.groups.seat_ids() {
+            let now = self.now;
+            let Some(seat) = self.groups.seats.get_mut(&id).filter(|seat| seat.group == term.group) else {
+                continue;
+            };
+            let (owner, pulsed) = (seat.owner, seat.machine.pulse(now, epoch));
+            if pulsed == Pulsed::Tells {
+                here.push(seat.machine.id().to_string());
+            }
+            if let (true, Owner::Consumer(consumer)) = (pulsed != Pulsed::Ignored, owner) {
+                self.consumer_heartbeat(consumer, id, false);
+            }
+        }
+        if !here.is_empty() {
+            let local = term.node == self.groups.node;
+            self.say_to(local, GroupMessage::Signal(Signal::Pong, term.clone(), here));
         }
     }
 

@@ -23,7 +23,7 @@ pub(in crate::node) enum Owner {
 /// A member that this node hosts.
 pub(in crate::node) struct Seat {
     pub(super) group: String,
-    owner: Owner,
+    pub(super) owner: Owner,
     pub(in crate::node) machine: Member,
     /// The assignors of the application that it can run.
     pub(super) custom: Vec<String>,

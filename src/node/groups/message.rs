@@ -13,6 +13,8 @@ pub enum GroupMessage {
     Heartbeat(Term, HeartbeatRequest),
     /// The answer to the heartbeat of this member and number.
     Answer(Term, String, i32, Result<HeartbeatResponse, Error>),
+    /// The coordinator is there, and the group has this epoch. Members that it is no news for may do without heartbeats.
+    Pulse(Term, i32),
     /// Between the coordinator and some members.
     Signal(Signal, Term, Vec<String>),
     /// The page of this node may be gone before these offsets are stored: another one sees to it.
@@ -53,6 +55,7 @@ impl GroupMessage {
     const NEWS: u8 = 7;
     const HAND_OVER: u8 = 8;
     const COMMIT: u8 = 9;
+    const PULSE: u8 = 10;
 
     /// The message's bytes. What a later version says otherwise gets another tag.
     pub fn encode(&self) -> Vec<u8> {
@@ -85,6 +88,10 @@ impl GroupMessage {
                 writer.varint(members.len() as i32);
                 members.iter().for_each(|member| write_text(&mut writer, member));
             }
+            Self::Pulse(term, epoch) => {
+                term.write(&mut writer);
+                writer.i32(*epoch);
+            }
             Self::Commit(node, commit) => {
                 writer.i64(node.cast_signed());
                 commit.write(&mut writer);
@@ -108,6 +115,7 @@ impl GroupMessage {
             Self::Signal(Signal::News, ..) => Self::NEWS,
             Self::HandOver(..) => Self::HAND_OVER,
             Self::Commit(..) => Self::COMMIT,
+            Self::Pulse(..) => Self::PULSE,
         }
     }
 
@@ -146,6 +154,7 @@ impl GroupMessage {
                 Self::Signal(signal, term, members)
             }
             Self::COMMIT => Self::Commit(reader.i64()?.cast_unsigned(), CommitOffsets::read(&mut reader)?),
+            Self::PULSE => Self::Pulse(Term::read(&mut reader)?, reader.i32()?),
             Self::HAND_OVER => Self::HandOver(Term::read(&mut reader)?, reader.i64()?.cast_unsigned()),
             _ => return Ok(None),
         }))
@@ -199,6 +208,7 @@ mod tests {
             GroupMessage::Answer(term(), "m".into(), 9, Ok(response)),
             GroupMessage::Answer(term(), "m".into(), 9, Err(refusal)),
             GroupMessage::HandOver(term(), 5),
+            GroupMessage::Pulse(term(), 6),
         ];
         for signal in [Signal::Ping, Signal::Pong, Signal::News] {
             messages.push(GroupMessage::Signal(signal, term(), vec!["a".into(), "b".into()]));

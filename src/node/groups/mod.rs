@@ -117,7 +117,13 @@ impl Groups {
             GroupMessage::Signal(_, term, members) => {
                 members.iter().any(|member| self.hosts(&term.group, member).is_some())
             }
-            _ => true,
+            GroupMessage::FindCoordinator(group) => {
+                self.groups.get(group).is_some_and(|group| group.office.is_some())
+            }
+            GroupMessage::Coordinator(term)
+            | GroupMessage::Pulse(term, _)
+            | GroupMessage::HandOver(term, _) => self.groups.contains_key(&term.group),
+            GroupMessage::Commit(_, commit) => self.groups.contains_key(&commit.group),
         }
     }
 
@@ -158,6 +164,7 @@ impl Node {
             }
             GroupMessage::Signal(Signal::Pong, term, members) => self.ponged(&term, &members),
             GroupMessage::Signal(signal, term, members) => self.signalled(signal, &term, &members),
+            GroupMessage::Pulse(term, epoch) => self.pulsed(&term, epoch),
             GroupMessage::HandOver(term, node) => self.take_over(&term, node),
             GroupMessage::Commit(node, commit) => self.commit_for(node, commit),
         }

@@ -34,6 +34,8 @@ pub(super) struct Office {
     pub(super) assigning: Assigning,
     /// When a hidden coordinator looks for one that is visible.
     pub(super) hand_over_at: Option<Instant>,
+    /// When to tell the members that there is a coordinator.
+    pub(super) pulse_at: Option<Instant>,
     /// The change that has to be stored before anybody is fenced.
     sure_at: Option<u64>,
     /// The change that members were told of last.
@@ -67,6 +69,7 @@ impl Office {
             watches: Map::new(),
             assigning: Assigning::default(),
             hand_over_at: None,
+            pulse_at: None,
             sure_at: None,
             told: 0,
             refresh_at: now + Self::REFRESH_MS,
