@@ -17,5 +17,7 @@ mod rig;
 #[path = "group/rows.rs"]
 mod rows;
 mod support;
+#[path = "group/uniform.rs"]
+mod uniform;
 #[path = "group/world.rs"]
 mod world;
