@@ -232,7 +232,16 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
     const choice = this.choice(topic, this.partitioner, compression !== CompressionTypes.None)
     const choose = choice instanceof Promise ? await choice : choice
     const asked = acksUnder(this.shared.durability, acks)
-    return sender.send(topic, asked, this.create, (frames) => frame(frames, messages, choose), compression)
+    const send = () =>
+      sender.send(topic, asked, this.create, (frames) => frame(frames, messages, choose), compression)
+    return send().catch((error: unknown) => {
+      // The storage was wiped: nothing is stored, and the topic is created as if it had never been. Where partitions
+      // were chosen, some of them may be there, and have their part.
+      const gone = fromNative(error).type === 'UNKNOWN_TOPIC_OR_PARTITION'
+      const chosen = this.partitioner !== undefined || messages.some(({ partition }) => partition != null)
+      if (!gone || chosen || !this.create) throw error
+      return send()
+    })
   }
 
   private async appended(

@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Node } from '../../../ts/generated/page-bindings.js'
 import {
   DefaultPartitioner,
@@ -10,8 +10,10 @@ import {
   type Message,
   murmur2,
   type Producer,
+  type ProducerConfig,
 } from '../../../ts/index.ts'
 import { NodeHandle } from '../../../ts/kafka/node.ts'
+import { Sender } from '../../../ts/kafka/sender.ts'
 import { logged, memory, numbers, textOf, until } from '../support/kafka.ts'
 
 async function connected(kafka: Kafka = memory(), config = {}): Promise<Producer> {
@@ -345,6 +347,28 @@ test.each([undefined, Number.NaN, 2 ** 32, '1'])(
     await producer.disconnect()
   },
 )
+
+describe('a topic that is gone, with all of the storage, when it is sent to', () => {
+  afterEach(() => vi.restoreAllMocks())
+
+  const racing = async (config: ProducerConfig, message: Message) => {
+    const producer = await connected(memory(), config)
+    const gone = new KafkaJSProtocolError('gone', { type: 'UNKNOWN_TOPIC_OR_PARTITION', retriable: false })
+    vi.spyOn(Sender.prototype, 'send').mockRejectedValueOnce(gone)
+    return producer.send({ topic: 't', messages: [message] })
+  }
+
+  test('is made again, as any that is not there yet', async () => {
+    expect(await racing({}, { value: 'x' })).toMatchObject([{ partition: 0, baseOffset: '0' }])
+  })
+
+  test.each<[string, ProducerConfig, Message]>([
+    ['the producer may create none', { allowAutoTopicCreation: false }, { value: 'x' }],
+    ['partitions were chosen, so that some may be stored', {}, { value: 'x', partition: 0 }],
+  ])('is not where %s', async (_, config, message) => {
+    await expect(racing(config, message)).rejects.toMatchObject({ type: 'UNKNOWN_TOPIC_OR_PARTITION' })
+  })
+})
 
 test('a timestamp that is empty is none: retention would delete what seems to be of 1970', async () => {
   const kafka = memory()
