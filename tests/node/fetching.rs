@@ -1,10 +1,14 @@
 //! What a fetch waits for, and what it brings.
 
-use headwater::client::consumer::FetchLimits;
+use headwater::base::{Now, Offset, TopicId, TopicPartition};
+use headwater::client::consumer::{Consumer, FetchLimits, Output, Reset};
+use headwater::group::CommittedOffset;
+use headwater::log::ops::Fetched;
 use headwater::node::{Call, Command, ConsumerOptions, Input};
 
 use crate::silent;
 use crate::support::tabs::{CONSUMER, Tabs};
+use headwater::log::batch::{BatchBuilder, BatchOptions};
 
 #[test]
 fn a_record_of_one_node_reaches_the_waiting_consumer_of_another_by_a_notice() {
@@ -207,4 +211,48 @@ fn a_lost_notice_only_delays_a_consumer_whose_waits_are_short() {
         Some(origin.fetched(reader, call)).filter(|values| !values.is_empty())
     });
     assert_eq!(read, Some(vec!["hello".to_string()]));
+}
+
+/// The partition is assigned, at what was committed; answers the fetch that begins, and the number that it is under.
+fn assigned_at(consumer: &mut Consumer, tp: TopicPartition, committed: Offset) -> (Offset, u64) {
+    consumer.assign([(tp, "chat".to_string(), Reset::Earliest)].into_iter());
+    while let Some(output) = consumer.poll() {
+        if let Output::FetchOffsets(_, lookup) = output {
+            let committed = CommittedOffset { offset: committed, metadata: None, at: 0 };
+            consumer.offsets_fetched(lookup, &[tp], &[Some(committed)]);
+        }
+    }
+    consumer.activate();
+    assert!(consumer.fetch(Now::default(), committed as u64, FetchLimits::up_to(1 << 20)));
+    match consumer.poll() {
+        Some(Output::Fetch(fetch, seeks)) => (fetch.offset, seeks),
+        _ => panic!("a fetch begins"),
+    }
+}
+
+#[test]
+fn a_fetch_of_an_earlier_assignment_brings_nothing_to_the_next() {
+    let tp = TopicPartition { topic: TopicId([7; 16]), partition: 0 };
+    let mut consumer = Consumer::new("ui".into());
+    let (offset, seeks) = assigned_at(&mut consumer, tp, 90);
+    // The partition was another's meanwhile, who went on to 188; the fetch is still under way.
+    consumer.revoke();
+    while consumer.poll().is_some() {}
+    consumer.assign([(tp, "chat".to_string(), Reset::Earliest)].into_iter());
+    while let Some(output) = consumer.poll() {
+        if let Output::FetchOffsets(_, lookup) = output {
+            let committed = CommittedOffset { offset: 188, metadata: None, at: 0 };
+            consumer.offsets_fetched(lookup, &[tp], &[Some(committed)]);
+        }
+    }
+    consumer.activate();
+    consumer.fetch(Now::default(), 2, FetchLimits::up_to(1 << 20));
+    let mut builder = BatchBuilder::new(BatchOptions { base_offset: offset, ..BatchOptions::default() });
+    builder.push(0, None, Some(b"late"), &[]);
+    let batch = builder.finish();
+    let late = Fetched { start: 0, end: 200, batches: vec![batch] };
+    consumer.fetched(tp, offset, seeks, Ok(late));
+    assert_eq!(consumer.position(tp), Some(188));
+    let outputs: Vec<Output> = core::iter::from_fn(|| consumer.poll()).collect();
+    assert!(!outputs.iter().any(|output| matches!(output, Output::Records(_, Some(_)))), "it is stale");
 }

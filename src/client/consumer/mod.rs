@@ -143,9 +143,11 @@ impl Consumer {
 
     /// Assigns these partitions too. They are not read before [`Consumer::activate`].
     pub fn assign(&mut self, partitions: impl Iterator<Item = (TopicPartition, String, Reset)>) {
+        // A fetch that an earlier owner of the position began, here too, says nothing of this one.
+        let seeks = self.lookups << 32;
         for (tp, topic, reset) in partitions {
             self.topics.insert(tp.topic, topic);
-            self.positions.get_or_insert_with(tp, || Position::new(reset));
+            self.positions.get_or_insert_with(tp, || Position::new(reset, seeks));
         }
         self.look_up();
     }

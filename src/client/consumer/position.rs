@@ -35,7 +35,8 @@ impl Position {
     const BATCH_BYTES_GUESS: usize = 64 << 10;
     const BATCHES_MAX: usize = 512;
 
-    pub(super) fn new(reset: Reset) -> Self {
+    /// A position whose count begins at `seeks`, which no earlier one of the partition has reached.
+    pub(super) fn new(reset: Reset, seeks: u64) -> Self {
         Self {
             reset,
             sought: None,
@@ -44,7 +45,7 @@ impl Position {
             paused: false,
             known: false,
             stopped: false,
-            seeks: 0,
+            seeks,
             batch_bytes: Self::BATCH_BYTES_GUESS,
         }
     }
