@@ -458,5 +458,8 @@ fn an_instance_id_that_is_still_held_is_told_once_and_asked_for_until_its_holder
         }
     }
     assert_eq!(told, 1);
-    assert!((34_000..40_000).contains(&play.now.instant), "{}", play.now.instant);
+    assert!(
+        (50_000..56_000).contains(&play.now.instant),
+        "Kafka's session timeout, though its own is shorter"
+    );
 }

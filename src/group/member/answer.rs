@@ -87,7 +87,9 @@ impl Member {
             self.say_goodbye(now);
             return self.lose(now, Membership::Fenced);
         }
-        let session = u64::try_from(self.options.session_timeout_ms).unwrap_or(Self::SESSION_MS);
+        // The holder may have a longer one than this member; whoever gives up before it is over, and begins again as the
+        // only node, gives the holder all of it once more.
+        let session = u64::try_from(self.options.session_timeout_ms).unwrap_or(0).max(Self::SESSION_MS);
         if now.instant > self.wanted_at + session + Self::FENCED_MS {
             return self.fail(now, error);
         }
