@@ -258,3 +258,16 @@ pub fn delivered(row: &[u8]) -> Result<Offset, Error> {
     let mut reader = Reader::new(row);
     reader.u8().and_then(|_| reader.i64()).map_err(|_| unreadable("a delivery"))
 }
+
+/// The first offset that a forwarder has not delivered, `start` where it has not begun; `None` where nobody forwards.
+/// Its row counts even without a `sink` in the topic's: a topic that was made anew after a wipe names none until its
+/// forwarder looks again.
+///
+/// # Errors
+/// [`Code::StorageCorrupt`] where the row is too short.
+pub fn undelivered(sink: bool, delivery: Option<&[u8]>, start: Offset) -> Result<Option<Offset>, Error> {
+    match delivery {
+        Some(row) => delivered(row).map(Some),
+        None => Ok(sink.then_some(start)),
+    }
+}

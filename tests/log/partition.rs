@@ -98,6 +98,19 @@ fn nothing_is_trimmed_that_a_forwarder_has_not_delivered() {
 }
 
 #[test]
+fn nothing_is_trimmed_that_was_not_delivered_though_the_topic_was_made_anew_and_names_no_sink() {
+    let mut table = Table::default();
+    let row = created(&mut table, 1);
+    let tp = row.topic_partitions().next().unwrap();
+    let mut one = producer(&mut table, &row, 1);
+    send(&mut table, &mut one, &row, 1, &["a", "b"]);
+    let marked = DeliveryRow { committed: 1, ..DeliveryRow::begin(1 << 61, 0) };
+    table.rows.insert((Store::Deliveries, partition_key(tp)), marked.encode());
+    let all = Trim { topic: NAME.into(), tp, before: None, undelivered: false };
+    assert_eq!(table.run(&all).unwrap().start, 1);
+}
+
+#[test]
 fn offsets_by_timestamp_skip_what_is_older() {
     let mut table = Table::default();
     let row = created(&mut table, 1);

@@ -48,11 +48,8 @@ fn compacted_topic(name: &str, tp: TopicPartition, rows: &Rows) -> Result<Option
 /// Up to where compaction may go.
 fn limit(topic: &TopicRow, row: &PartitionRow, rows: &Rows) -> Result<Offset, Error> {
     let last = rows.first(3).and_then(|(key, _)| rows::base_of(key)).unwrap_or(row.start);
-    let delivered = match topic.sink {
-        Some(_) => rows.value(2).map_or(Ok(row.start), rows::delivered)?,
-        None => Offset::MAX,
-    };
-    Ok(last.min(delivered))
+    let delivered = rows::undelivered(topic.sink.is_some(), rows.value(2), row.start)?;
+    Ok(last.min(delivered.unwrap_or(last)))
 }
 
 impl Op for FindDirty {

@@ -57,10 +57,7 @@ impl FindConsumed {
         let key = partition_key(tp);
         let delivery = rows.all(3).binary_search_by(|(each, _)| each.cmp(&key));
         let delivery = delivery.ok().and_then(|index| rows.all(3).get(index));
-        let delivered = match &topic.sink {
-            Some(_) => Some(delivery.map_or(Ok(0), |(_, row)| rows::delivered(row))?),
-            None => None,
-        };
+        let delivered = rows::undelivered(topic.sink.is_some(), delivery.map(|(_, row)| row.as_slice()), 0)?;
         let committed = readers.iter().map(|commits| commits.get(&tp).copied().unwrap_or(0)).min();
         Ok(match (delivered, committed) {
             (Some(delivered), Some(committed)) => Some(delivered.min(committed)),

@@ -39,10 +39,9 @@ impl Trim {
             let message = "records cannot be deleted beyond the end of the partition";
             return Err(Error::new(Code::OffsetOutOfRange, message));
         }
-        let held = !self.undelivered
-            && rows::topic(&self.topic, rows.value(2))?.is_some_and(|topic| topic.sink.is_some());
-        let free = if held { rows.value(3).map_or(Ok(row.start), rows::delivered)? } else { asked };
-        Ok(asked.min(free).max(row.start))
+        let sink = rows::topic(&self.topic, rows.value(2))?.is_some_and(|topic| topic.sink.is_some());
+        let held = rows::undelivered(sink, rows.value(3), row.start)?.filter(|_| !self.undelivered);
+        Ok(asked.min(held.unwrap_or(asked)).max(row.start))
     }
 }
 
