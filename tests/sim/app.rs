@@ -74,7 +74,7 @@ impl World {
     pub fn forward(&mut self, page: PageId) {
         if self.pages[page].runs() {
             let (topic, sink) = (FORWARDED.into(), SINK.into());
-            let options = ForwardOptions { topic, sink, bytes_max: 600, linger_ms: 50 };
+            let options = ForwardOptions { topic, sink, bytes_max: 600, linger_ms: self.plan.linger_ms };
             self.call(page, Call::Forward(1, options), Asked::Forward);
         } else if self.pages[page].alive() {
             self.push(1_000, What::Forward(page));

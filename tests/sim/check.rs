@@ -30,6 +30,9 @@ impl World {
         self.groups_written(origin, writes);
         for (key, before) in before {
             self.delivery_written(origin, &key, before);
+            if self.origins[origin].rows.get(&key).is_some_and(|row| row.marker.is_some()) {
+                self.stop_who_marks(page);
+            }
         }
     }
 

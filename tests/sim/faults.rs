@@ -175,6 +175,14 @@ impl World {
         }
     }
 
+    /// A forwarder has marked a batch: it may stop before it sends, for long enough to lose the partition.
+    pub fn stop_who_marks(&mut self, page: PageId) {
+        if self.happens(Fault::Stop, 12) && page < self.pages.len() {
+            let stopped_ms = 20_000 + self.random.below(80_000);
+            self.push(1, What::Stall(page, stopped_ms));
+        }
+    }
+
     /// Navigated away: the page waits in the back/forward cache, and comes back or is evicted.
     fn cache(&mut self, page: PageId) {
         if !self.pages[page].runs() {

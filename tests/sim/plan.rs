@@ -250,12 +250,18 @@ pub struct Plan {
     /// About how long between two acts of an application, and between two faults.
     pub act_ms: u64,
     pub fault_ms: u64,
+    /// How long a wire batch waits for more.
+    pub linger_ms: u64,
 }
 
 impl Plan {
     pub fn of(seed: u64, wish: &Wish) -> Self {
         let mut random = Random::new(!seed);
-        let scenario = Scenario::ALL[random.below(Scenario::ALL.len() as u64) as usize];
+        let scenario = match Scenario::ALL[random.below(Scenario::ALL.len() as u64) as usize] {
+            // A world of a hundred tabs takes as long as thirty of a few.
+            Scenario::Crowd if !random.chance(1, 5) => Scenario::Everything,
+            any => any,
+        };
         let scenario = wish.scenario.unwrap_or(scenario);
         let all = scenario.faults();
         // A world with all faults at once has few of each: most worlds have some.
@@ -278,9 +284,23 @@ impl Plan {
                 between(200, 3_000),
             ),
         };
+        let linger_ms = [50, 50, 500, 3_000][between(0, 3) as usize];
         let partitions = partitions as i32;
         let (pages, mutant, trace) = (pages as usize, wish.mutant, wish.trace);
-        Self { seed, scenario, faults, mutant, trace, pages, partitions, locks, faulty_ms, act_ms, fault_ms }
+        Self {
+            seed,
+            scenario,
+            faults,
+            mutant,
+            trace,
+            pages,
+            partitions,
+            locks,
+            faulty_ms,
+            act_ms,
+            fault_ms,
+            linger_ms,
+        }
     }
 
     pub fn has(&self, fault: Fault) -> bool {
