@@ -174,7 +174,7 @@ fn a_log_of_every_format_is_read_and_goes_on() {
         assert_eq!((committed.offset, committed.metadata.as_deref()), (2, Some("note")));
         assert_eq!(table.run(&ListDelivered { partitions: vec![place(1)] }).unwrap(), [Some(0)]);
         let init = table.run(&InitProducerId { transactional_id: "id".into(), fresh: 1, now: 6 }).unwrap();
-        assert_eq!((init.producer_id, init.epoch), (99, 1), "{name}: the older producer is fenced");
+        assert_eq!((init.producer_id, init.epoch), (1, 1), "{name}: the older producer is fenced");
         assert!(table.run(&DescribeGroup { group: "workers".into() }).is_ok());
         assert!(
             table.run(&ClaimGroup { group: "claimed".into(), node: 4, above: 0 }).unwrap().coordinator_epoch

@@ -154,7 +154,11 @@ fn a_newer_producer_of_the_same_id_fences_the_older_one() {
     old.begin(&row, &[(0, "zombie")], vec![consumed(tp, 9)]).unwrap();
     let op = old.store().unwrap();
     let mut new = Writer::new(&mut table, &row, 2);
-    assert_eq!(new.row, TransactionalRow { epoch: old.row.epoch + 1, ..old.row });
+    assert_eq!(new.row.epoch, old.row.epoch + 1);
+    assert_ne!(
+        new.row.producer_id, old.row.producer_id,
+        "sequences begin anew: `hw-id` would name two records"
+    );
     let result = table.run(&*op);
     let refused = old.stored(&op, result).unwrap().unwrap_err();
     assert_eq!((refused.code(), refused.retriable()), (Code::ProducerFenced, false));
@@ -164,13 +168,13 @@ fn a_newer_producer_of_the_same_id_fences_the_older_one() {
 }
 
 #[test]
-fn epochs_that_are_used_up_give_way_to_a_new_producer_id() {
+fn epochs_that_are_used_up_begin_anew() {
     let mut table = Table::default();
     let last = TransactionalRow { producer_id: 5, epoch: i16::MAX - 1, committed: 3, at: 0 };
     table.rows.insert((Store::Producers, TransactionalRow::key(ID)), last.encode());
     let next = init(&mut table, 6);
     assert_eq!((next.producer_id, next.epoch, next.committed), (6, 0, 0));
-    assert_eq!((init(&mut table, 7).producer_id, init(&mut table, 8).epoch), (6, 2));
+    assert_eq!((init(&mut table, 7).producer_id, init(&mut table, 8).epoch), (7, 2));
 }
 
 #[test]

@@ -65,7 +65,8 @@ pub fn producer_state_key(producer_id: ProducerId, tp: TopicPartition) -> Key {
 pub struct InitProducerId {
     /// The `transactional.id`.
     pub transactional_id: String,
-    /// The producer id, where there is none yet or its epochs are used up.
+    /// The producer id. Each epoch has one of its own, since sequences begin anew with it, and since a copy of the profile
+    /// may begin the same epoch: id and sequence name a record for ever, wherever it is forwarded to.
     pub fresh: ProducerId,
     /// When.
     pub now: Timestamp,
@@ -86,11 +87,9 @@ impl Op for InitProducerId {
 
     fn apply(&self, rows: &Rows) -> Result<Applied<TransactionalRow>, Error> {
         let known = rows.value(0).map(TransactionalRow::decode).transpose()?;
-        let (producer_id, epoch) = match known.filter(|row| row.epoch < Self::EPOCH_MAX) {
-            Some(row) => (row.producer_id, row.epoch + 1),
-            None => (self.fresh, 0),
-        };
-        let row = TransactionalRow { producer_id, epoch, committed: 0, at: self.now };
+        let older = known.filter(|row| row.epoch < Self::EPOCH_MAX);
+        let epoch = older.map_or(0, |row| row.epoch + 1);
+        let row = TransactionalRow { producer_id: self.fresh, epoch, committed: 0, at: self.now };
         let key = TransactionalRow::key(&self.transactional_id);
         Ok(Applied { writes: vec![Write::Put(Store::Producers, key, row.encode())], reply: row })
     }
