@@ -113,6 +113,11 @@ fn a_deposed_coordinator_that_may_write_is_noticed() {
 }
 
 #[test]
+fn a_fenced_producer_that_commits_is_noticed() {
+    noticed(Mutant::NoTransactionFence, Scenario::Tabs, &[Fault::Open], "zombie");
+}
+
+#[test]
 fn a_commit_of_what_another_owns_is_noticed() {
     noticed(Mutant::NoOwnership, Scenario::Groups, &[Fault::Stop], "back");
 }

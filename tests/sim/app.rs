@@ -41,6 +41,8 @@ pub enum Asked {
     Fetch(usize),
     Commit(usize),
     Forward,
+    Init(&'static str),
+    Transaction(usize),
     Other,
 }
 
@@ -98,7 +100,7 @@ impl World {
         if !self.pages[page].runs() {
             return;
         }
-        match self.random.below(24) {
+        match self.random.below(26) {
             0 => self.flush(page),
             1 => self.call(page, Call::ListBounds(PLAIN.into()), Asked::Other),
             2 => {
@@ -110,6 +112,7 @@ impl World {
                 self.call(page, Call::CommittedOffsets { group, topic }, Asked::Other);
             }
             4 if self.happens(Fault::Admin, 2) => self.administer(page),
+            24.. => self.transact(page),
             5..8 => {
                 // What is sent in one turn shares a transaction.
                 for _ in 0..1 + self.random.below(3) {
@@ -186,6 +189,8 @@ impl World {
             (Asked::Join(reader), result) => self.joined(page, reader, &result),
             (Asked::Step(reader), result) => self.stepped(page, reader, result),
             (Asked::Fetch(reader), result) => self.fetched(page, reader, result),
+            (Asked::Init(id), result) => self.transactions_begun(page, id, result),
+            (Asked::Transaction(number), result) => self.transaction_ended(number, &result),
             (Asked::Commit(reader), result) => self.commit_answered(page, reader, result),
             (Asked::Create(topic), Err(error)) if error.code() != Code::TopicAlreadyExists => {
                 self.say(|| format!("page {page} cannot create {topic}: {error}"));

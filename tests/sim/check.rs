@@ -21,6 +21,8 @@ impl World {
         for wrong in changes.wrong {
             self.violated(wrong);
         }
+        self.check_bundles(origin, &changes.appended);
+        self.producers_written(origin, writes);
         for (tp, offset, name) in changes.appended {
             self.appended(origin, tp, offset, name);
         }
@@ -118,6 +120,7 @@ impl World {
         });
         place.groups = groups.collect();
         place.shadow = now;
+        self.look_at_producers(origin);
         lost
     }
 

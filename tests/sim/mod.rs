@@ -21,4 +21,5 @@ mod storage;
 #[path = "../support/mod.rs"]
 mod support;
 mod transact;
+mod transactions;
 mod world;

@@ -44,6 +44,8 @@ named! {
         SecondAppend = "second-append",
         /// An unload beacon carries what comes after the marker, too.
         BeaconPast = "beacon-past",
+        /// Whoever was fenced by a younger producer of its `transactional.id` commits all the same.
+        NoTransactionFence = "no-transaction-fence",
         /// An append of unknown outcome does not look whether it landed.
         NoSearch = "no-search",
     }
@@ -112,6 +114,9 @@ impl World {
                 let mut append = (**append).clone();
                 append.entries.iter_mut().for_each(|entry| self.mutate_entry(origin, mutant, entry));
                 Some(AnyOp::Append(append.into()))
+            }
+            AnyOp::CommitTransaction(commit) => {
+                Some(AnyOp::CommitTransaction(self.unfenced(origin, commit)?.into()))
             }
             AnyOp::WriteGroup(write) if mutant == Mutant::NoCoordinatorEpoch => {
                 let row = self.origins[origin].groups.get(&write.group)?;

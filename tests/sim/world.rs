@@ -18,6 +18,7 @@ use super::page::{Life, Page, PageId, START, Told};
 use super::plan::{Fault, Plan};
 use super::shadow::Shadow;
 use super::storage::{Database, TransactionId};
+use super::transactions::Bundles;
 
 /// One copy of a profile.
 pub struct Origin {
@@ -129,6 +130,7 @@ pub struct World {
     pub handled: BTreeMap<(usize, String, String), Vec<ReaderId>>,
     /// What was handled again: by whom before, and by whom then.
     pub repeated: Vec<(String, ReaderId, ReaderId)>,
+    pub bundles: Bundles,
     pub names: u64,
     pub calls: u64,
     pub faulty: bool,
@@ -156,6 +158,7 @@ impl World {
             acknowledged: BTreeMap::new(),
             handled: BTreeMap::new(),
             repeated: Vec::new(),
+            bundles: Bundles::default(),
             names: 0,
             calls: 0,
             faulty: true,
