@@ -114,7 +114,7 @@ fn a_deposed_coordinator_that_may_write_is_noticed() {
 
 #[test]
 fn a_fenced_producer_that_commits_is_noticed() {
-    noticed(Mutant::NoTransactionFence, Scenario::Tabs, &[Fault::Open], "zombie");
+    noticed(Mutant::NoTransactionFence, Scenario::Tabs, &[Fault::Open, Fault::Transact], "zombie");
 }
 
 #[test]

@@ -100,7 +100,8 @@ impl World {
         if !self.pages[page].runs() {
             return;
         }
-        match self.random.below(26) {
+        let acts = if self.plan.has(Fault::Transact) { 26 } else { 24 };
+        match self.random.below(acts) {
             0 => self.flush(page),
             1 => self.call(page, Call::ListBounds(PLAIN.into()), Asked::Other),
             2 => {

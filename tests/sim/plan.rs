@@ -104,6 +104,8 @@ named! {
         GiveUp = "give-up",
         /// Applications delete topics and records.
         Admin = "admin",
+        /// Applications commit transactions, and take each other's ids.
+        Transact = "transact",
     }
 }
 
@@ -285,6 +287,9 @@ impl Plan {
             ),
         };
         let linger_ms = [50, 50, 500, 3_000][between(0, 3) as usize];
+        if between(0, 1) == 0 && wish.only.is_none() && !wish.without.contains(&Fault::Transact) {
+            faults.push(Fault::Transact);
+        }
         let partitions = partitions as i32;
         let (pages, mutant, trace) = (pages as usize, wish.mutant, wish.trace);
         Self {
