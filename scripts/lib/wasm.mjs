@@ -12,8 +12,10 @@ import {
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { deflateRawSync } from 'node:zlib'
+import { shortNames } from './names.mjs'
 import { pack, unpacker } from './pack.mjs'
 import { ROOT, run } from './process.mjs'
+import { renamed, withoutSections } from './sections.mjs'
 import { split } from './split.mjs'
 
 // What counts is the size after gzip, so nothing is inlined: repeated code compresses well, and inlined code does
@@ -34,17 +36,13 @@ const SMALL = [
 ]
 
 // What a page needs only once it consumes, forwards or administers. It is entered by the functions that src/node/late.rs
-// tells of, and by what no producer calls of the exports; closures of these modules are called from there alone.
-export const LATE = {
-  gates:
-    /::late_\w+|^consumer_|^node_(?!close|closing|complete|flush|hidden|incomplete|online|open|partitions|resume|send|storage|suspend|visible)/,
-  closures:
-    /^<?headwater::(client::(compaction|consumer|forwarder|relief|retention|transaction)|group|node::(admin|consumers|damage|forwarders|groups|late|maintenance|relief|transactions)|platform::(adopt|compressing::late)|wasm::(assign|consumer|groups|recoding|records|sink|transaction|node::Node::adopt))/,
-}
+// tells of, and by what no producer calls of the exports. (Names are as the compiler mangles them.)
+export const GATES =
+  /\d+late_\w+17h|^consumer_|^__wbg_consumer_free|^node_(?!close|closing|complete|flush|hidden|incomplete|online|open|partitions|resume|send|storage|suspend|visible)/
 
 /** The two wasm artifacts of the crate: what a page loads, and what a collector loads. */
 const ARTIFACTS = {
-  page: { folder: 'pkg', name: 'headwater', features: [], level: 'z', passes: SMALL, late: LATE },
+  page: { folder: 'pkg', name: 'headwater', features: [], level: 'z', passes: SMALL, gates: GATES },
   collector: {
     folder: 'pkg/collector',
     name: 'collector',
@@ -70,7 +68,7 @@ const GENERATED = join(ROOT, 'ts', 'generated')
 
 /** Compiles one artifact and the TypeScript modules that hold it; answers whether there was anything to do. */
 export async function buildWasm(artifact) {
-  const { folder, name, features, level, passes, late } = ARTIFACTS[artifact]
+  const { folder, name, features, level, passes, gates } = ARTIFACTS[artifact]
   const stamp = join(GENERATED, `${artifact}.inputs`)
   const inputs = hashOfInputs()
   const wasm = join(ROOT, folder, `${name}_bg.wasm`)
@@ -89,19 +87,26 @@ export async function buildWasm(artifact) {
   ]
   const crate = ['--out-dir', folder, '--out-name', name, '.']
   run('wasm-pack', ['build', ...options, ...crate, '--', ...features], {
-    // Parts are told by the names of their functions.
+    // Parts are told by the names of their functions, and by what the linker knows.
     env: {
-      RUSTFLAGS: withoutHome(),
+      RUSTFLAGS: `${withoutHome()} -Clink-arg=--emit-relocs`,
       CARGO_PROFILE_RELEASE_OPT_LEVEL: level,
       CARGO_PROFILE_RELEASE_STRIP: 'debuginfo',
     },
   })
   mkdirSync(GENERATED, { recursive: true })
+  const script = join(ROOT, folder, `${name}.js`)
+  const bound = withoutSections(readFileSync(wasm), /^(linking|reloc\.)/)
+  const glue = readFileSync(script, 'utf8')
+  const names = shortNames(bound, glue)
+  writeFileSync(script, names.glue)
+  // It tells of the long names.
+  rmSync(`${wasm}.d.ts`)
   await writeGlue(artifact, join(ROOT, folder), name)
-  const named = readFileSync(wasm)
+  writeFileSync(wasm, renamed(bound, names))
   optimise(wasm, passes)
-  if (late === undefined) writeDeflated(`${artifact}-wasm`, wasm)
-  else await writeParts(artifact, named, late, passes)
+  if (gates === undefined) writeDeflated(`${artifact}-wasm`, wasm)
+  else await writeParts(artifact, { linked: readFileSync(linked()), bound, glue, gates }, names, passes)
   writeFileSync(stamp, inputs)
   return true
 }
@@ -116,6 +121,12 @@ function withoutHome() {
     .join(' ')
 }
 
+/** What cargo has made, for wasm-bindgen to work on. */
+function linked() {
+  const target = process.env.CARGO_TARGET_DIR ?? join(ROOT, 'target')
+  return join(target, 'wasm32-unknown-unknown', 'release', 'headwater.wasm')
+}
+
 function optimise(wasm, passes) {
   const optimised = `${wasm}.opt`
   run('wasm-opt', ['--strip-debug', '--strip-producers', ...WASM_FEATURES, ...passes, wasm, '-o', optimised])
@@ -128,9 +139,9 @@ function optimise(wasm, passes) {
  */
 async function writeGlue(artifact, folder, name) {
   const { build } = await import('esbuild')
-  const glue = JSON.stringify(join(folder, `${name}.js`))
+  const script = readFileSync(join(folder, `${name}.js`), 'utf8')
   const bundle = await build({
-    stdin: { contents: `export * from ${glue}\nexport { default } from ${glue}`, resolveDir: ROOT },
+    stdin: { contents: startedByModule(script), resolveDir: folder },
     bundle: true,
     write: false,
     format: 'iife',
@@ -143,9 +154,9 @@ async function writeGlue(artifact, folder, name) {
       'WebAssembly.instantiate': 'instantiate',
     },
   })
-  const [script] = bundle.outputFiles
+  const [file] = bundle.outputFiles
   const head = 'export function createGlue(instantiate = WebAssembly.instantiate) {'
-  write(`${artifact}-glue.js`, `${head}\n${script.text}return glue\n}\n`)
+  write(`${artifact}-glue.js`, `${head}\n${file.text}return glue\n}\n`)
   copyFileSync(join(folder, `${name}.d.ts`), join(GENERATED, `${artifact}-bindings.d.ts`))
   const types = [
     `import type * as bindings from './${artifact}-bindings.js'`,
@@ -164,11 +175,25 @@ async function writeGlue(artifact, folder, name) {
   write(`${artifact}-glue.d.ts`, types.join('\n'))
 }
 
+/** The glue knows many ways to come by a wasm; this is all that remains of them. */
+function startedByModule(script) {
+  const start = [
+    'async function start(module) {',
+    '  const started = await WebAssembly.instantiate(module, __wbg_get_imports())',
+    '  return __wbg_finalize_init(started.instance, module)',
+    '}',
+    'export { start as default }',
+  ]
+  const known = /^export \{ initSync, __wbg_init as default \};?$/m
+  if (!known.test(script)) throw new Error('the glue is started in another way than it was')
+  return script.replace(known, start.join('\n'))
+}
+
 /** The parts are optimised each by itself, and written as `<artifact>-core` and `<artifact>-late`. */
-async function writeParts(artifact, wasm, late, passes) {
-  for (const [part, bytes] of Object.entries(await split(wasm, late))) {
+async function writeParts(artifact, program, names, passes) {
+  for (const [part, bytes] of Object.entries(await split(program))) {
     const path = join(GENERATED, `${artifact}-${part}.wasm`)
-    writeFileSync(path, bytes)
+    writeFileSync(path, renamed(bytes, names))
     optimise(path, passes)
     const packed = [
       `/** The wasm by LZMA, in base64. */\nexport const packed: string =\n  '${pack(readFileSync(path))}'\n`,
@@ -202,6 +227,9 @@ function hashOfInputs() {
     'Cargo.lock',
     'rust-toolchain.toml',
     'scripts/lib/wasm.mjs',
+    'scripts/lib/linked.mjs',
+    'scripts/lib/names.mjs',
+    'scripts/lib/sections.mjs',
     'scripts/lib/split.mjs',
     'scripts/lib/pack.mjs',
     'scripts/lib/unpack.wat',

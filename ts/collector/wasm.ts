@@ -10,15 +10,15 @@ export function instantiator(given: WebAssembly.Module | undefined): Instantiate
       const { exports } = await WebAssembly.instantiate(module, imports)
       return { instance: { exports: guarded(exports, trapped) }, module }
     })
-    await glue.default({ module_or_path: await module })
+    await glue.default(await module)
     return glue
   }
 }
 
 type Call = (...given: unknown[]) => unknown
 
-/** What runs a task of the wasm has such a name in the exports: with the symbols of the crate, or without. */
-const TASK = /closures_+invoke|^__wasm_bindgen_func_elem/
+/** What runs a task of the wasm is exported under such a name: see scripts/lib/names.mjs. */
+const TASK = /^\$/
 
 /** The exports, of which `trapped` hears the first trap. That of a task would else end the process: nobody calls it. */
 function guarded(exports: WebAssembly.Exports, trapped: (reason: unknown) => void): WebAssembly.Exports {

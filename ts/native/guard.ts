@@ -1,18 +1,18 @@
 type Call = (...given: unknown[]) => unknown
 
-/** What runs a closure of the wasm has such a name in the exports: with the symbols of the crate, or without. */
-const CLOSURE = /closures_+invoke|^__wasm_bindgen_func_elem/
+/** What runs a closure of the wasm is exported under such a name: see scripts/lib/names.mjs. */
+const CLOSURE = /^\$/
 
 /**
- * The exports of an instance, guarded: `trapped` hears of the first trap, wherever it came from. Most of the wasm
- * runs in tasks of its own, from timers and promises, where nobody would catch it.
+ * Guards the exports of an instance: `trapped` hears of the first trap, wherever it came from. Most of the wasm runs in
+ * tasks of its own, from timers and promises, where nobody would catch it. What is loaded later of the same instance has
+ * to be guarded by the same guard.
  */
-export function guarded(
-  exports: WebAssembly.Exports,
+export function guard(
   trapped: (reason: string) => void,
-): WebAssembly.Exports {
+): (exports: WebAssembly.Exports) => WebAssembly.Exports {
   let depth = 0
-  const guard =
+  const guarded =
     (call: Call, ofTask: boolean): Call =>
     (...given) => {
       depth += 1
@@ -29,9 +29,11 @@ export function guarded(
         depth -= 1
       }
     }
-  const entries = Object.entries(exports).map(([name, value]) => [
-    name,
-    typeof value === 'function' ? guard(value as Call, CLOSURE.test(name)) : value,
-  ])
-  return Object.fromEntries(entries)
+  return (exports) => {
+    const entries = Object.entries(exports).map(([name, value]) => [
+      name,
+      typeof value === 'function' ? guarded(value as Call, CLOSURE.test(name)) : value,
+    ])
+    return Object.fromEntries(entries)
+  }
 }

@@ -1,5 +1,5 @@
 import type { createGlue as CreateGlue, Glue } from '../generated/page-glue.js'
-import { guarded } from './guard.ts'
+import { guard } from './guard.ts'
 import { wasmModule } from './source.ts'
 
 /** A running copy of the wasm. One that trapped is poisoned: nobody may call into it again. */
@@ -8,8 +8,11 @@ export class Instance {
   private readonly listeners = new Set<(reason: string) => void>()
   private reason: string | undefined
   private exports: WebAssembly.Exports = {}
+  /** The exports as the glue has them; those of what is loaded late join them. */
+  private guarded: WebAssembly.Exports = {}
   private imports: WebAssembly.Imports = {}
   private completing: Promise<void> | undefined
+  private readonly guard = guard((reason) => this.poison(reason))
 
   /** A copy that does not run yet; see {@link instance}. */
   constructor(createGlue: typeof CreateGlue) {
@@ -17,7 +20,8 @@ export class Instance {
       const { exports } = await WebAssembly.instantiate(module, imports)
       this.exports = exports
       this.imports = imports
-      return { instance: { exports: guarded(exports, (reason) => this.poison(reason)) }, module }
+      this.guarded = this.guard(exports)
+      return { instance: { exports: this.guarded }, module }
     })
   }
 
@@ -33,7 +37,7 @@ export class Instance {
 
   async start(module: WebAssembly.Module): Promise<void> {
     // Never the synchronous way, which browsers refuse a page for modules of more than a few kilobytes.
-    await this.copy.default({ module_or_path: module })
+    await this.copy.default(module)
     this.copy.onPanic((message: string) => this.poison(message))
   }
 
@@ -53,7 +57,11 @@ export class Instance {
   }
 
   private async load(): Promise<void> {
-    await WebAssembly.instantiate(await wasmModule('late'), { ...this.imports, core: this.exports })
+    const used = this.exports['used'] as WebAssembly.Table
+    const core = { ...this.exports }
+    for (let index = 0; index < used.length; index++) core[index] = used.get(index) as WebAssembly.ExportValue
+    const { exports } = await WebAssembly.instantiate(await wasmModule('late'), { ...this.imports, core })
+    Object.assign(this.guarded, this.guard(exports))
   }
 
   /** It has trapped, or is about to. */

@@ -1,21 +1,28 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { guarded } from '../../../ts/native/guard.ts'
+import { guard } from '../../../ts/native/guard.ts'
 
 /** What runs closures, as the glue calls it. */
 const CLOSURES = ['page', 'collector'].flatMap((artifact) => {
   const glue = readFileSync(new URL(`../../../ts/generated/${artifact}-glue.js`, import.meta.url), 'utf8')
-  return [...glue.matchAll(/ = make(?:Mut)?Closure\(arg\d, arg\d, (\w+)\)/g)].map(([, name = '']) => name)
+  const made = [...glue.matchAll(/ = make(?:Mut)?Closure\(arg\d, arg\d, (\w+)\)/g)].map(
+    ([, name = '']) => name,
+  )
+  return made.map((name) => {
+    const body = glue.slice(glue.indexOf(`function ${name}(`))
+    return /\bwasm\.([$\w]+)\(/.exec(body)?.[1] ?? ''
+  })
 })
 
 describe('guarded exports', () => {
   function exports(calls: Record<string, (...given: number[]) => unknown>) {
     const traps: string[] = []
     const memory = new WebAssembly.Memory({ initial: 1 })
-    const guard = guarded({ memory, ...calls } as WebAssembly.Exports, (reason) => traps.push(reason))
+    const guarding = guard((reason) => traps.push(reason))
+    const guarded = guarding({ memory, ...calls } as WebAssembly.Exports)
     const call = (name: string, ...given: number[]) =>
-      (guard[name] as (...given: number[]) => unknown)(...given)
-    return { call, traps, guard, memory }
+      (guarded[name] as (...given: number[]) => unknown)(...given)
+    return { call, traps, guarded, guarding, memory }
   }
 
   const trap = () => {
@@ -23,9 +30,9 @@ describe('guarded exports', () => {
   }
 
   test('answer as before', () => {
-    const { call, guard, memory, traps } = exports({ add: (a = 0, b = 0) => a + b })
+    const { call, guarded, memory, traps } = exports({ add: (a = 0, b = 0) => a + b })
     expect(call('add', 1, 2)).toBe(3)
-    expect(guard['memory']).toBe(memory)
+    expect(guarded['memory']).toBe(memory)
     expect(traps).toEqual([])
   })
 
@@ -35,7 +42,7 @@ describe('guarded exports', () => {
     expect(traps).toEqual(['unreachable'])
   })
 
-  test.each([...new Set(CLOSURES), '__wasm_bindgen_func_elem_7'])(
+  test.each([...new Set(CLOSURES)])(
     'keep the trap of a task from the page, but not from the wasm below it: %s',
     (closure) => {
       const { call, traps } = exports({ [closure]: trap, outer: () => call(closure) })
@@ -44,4 +51,10 @@ describe('guarded exports', () => {
       expect(traps).toEqual(['unreachable', 'unreachable', 'unreachable'])
     },
   )
+
+  test('count as one with those that were loaded later', () => {
+    const { call, guarding } = exports({ outer: () => (late['$A'] as () => unknown)() })
+    const late = guarding({ $A: trap } as unknown as WebAssembly.Exports)
+    expect(() => call('outer')).toThrow('unreachable')
+  })
 })
