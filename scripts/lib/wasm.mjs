@@ -36,13 +36,22 @@ const SMALL = [
 ]
 
 // What a page needs only once it consumes, forwards or administers. It is entered by the functions that src/node/late.rs
-// tells of, and by what no producer calls of the exports. (Names are as the compiler mangles them.)
+// tells of, with the tasks that they start, and by what no producer calls of the exports. Names are as the compiler
+// mangles them.
 export const GATES =
-  /\d+late_\w+17h|^consumer_|^__wbg_consumer_free|^node_(?!close|closing|complete|flush|hidden|incomplete|online|open|partitions|resume|send|storage|suspend|visible)/
+  /\d+late_\w|^consumer_|^__wbg_consumer_free|^node_(?!close|closing|complete|flush|hidden|incomplete|online|open|partitions|resume|send|storage|suspend|visible)/
+
+// A page has no room for what a panic would say, nor for the standard library's code for speed: a panic traps at once. That
+// takes a standard library of our own, which no stable release of the compiler makes without being asked by this variable.
+const LEAN = {
+  options: ['-Zbuild-std=std,panic_abort', '-Zbuild-std-features=optimize_for_size'],
+  flags: '-Zunstable-options -Cpanic=immediate-abort -Csymbol-mangling-version=legacy -Clink-arg=--emit-relocs',
+  env: { RUSTC_BOOTSTRAP: '1' },
+}
 
 /** The two wasm artifacts of the crate: what a page loads, and what a collector loads. */
 const ARTIFACTS = {
-  page: { folder: 'pkg', name: 'headwater', features: [], level: 'z', passes: SMALL, gates: GATES },
+  page: { folder: 'pkg', name: 'headwater', features: [], level: 'z', passes: SMALL, gates: GATES, lean: LEAN },
   collector: {
     folder: 'pkg/collector',
     name: 'collector',
@@ -68,7 +77,7 @@ const GENERATED = join(ROOT, 'ts', 'generated')
 
 /** Compiles one artifact and the TypeScript modules that hold it; answers whether there was anything to do. */
 export async function buildWasm(artifact) {
-  const { folder, name, features, level, passes, gates } = ARTIFACTS[artifact]
+  const { folder, name, features, level, passes, gates, lean } = ARTIFACTS[artifact]
   const stamp = join(GENERATED, `${artifact}.inputs`)
   const inputs = hashOfInputs()
   const wasm = join(ROOT, folder, `${name}_bg.wasm`)
@@ -86,10 +95,11 @@ export async function buildWasm(artifact) {
     '--no-gitignore',
   ]
   const crate = ['--out-dir', folder, '--out-name', name, '.']
-  run('wasm-pack', ['build', ...options, ...crate, '--', ...features], {
+  run('wasm-pack', ['build', ...options, ...crate, '--', ...features, ...(lean?.options ?? [])], {
     // Parts are told by the names of their functions, and by what the linker knows.
     env: {
-      RUSTFLAGS: `${withoutHome()} -Clink-arg=--emit-relocs`,
+      ...lean?.env,
+      RUSTFLAGS: [withoutHome(), lean?.flags].join(' '),
       CARGO_PROFILE_RELEASE_OPT_LEVEL: level,
       CARGO_PROFILE_RELEASE_STRIP: 'debuginfo',
     },

@@ -1,5 +1,6 @@
 //! The loop that drives a node: carries out what it wants done, and tells it what happened.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
@@ -62,7 +63,7 @@ pub struct Driver<P: Platform> {
     node: RefCell<Node>,
     calls: Cell<CallId>,
     waiting: RefCell<Map<CallId, oneshot::Sender<Result<Answer, Error>>>>,
-    locks: RefCell<Map<LockId, Held<P>>>,
+    locks: RefCell<Map<LockId, Held>>,
     armed: Cell<Option<Instant>>,
     sleep: Cell<Option<AbortHandle>>,
     /// Where partitions end, as the others have not heard yet.
@@ -87,12 +88,13 @@ impl Asked {
 }
 
 /// A lock that is waited for or held; dropping it gives it up at once.
-struct Held<P: Platform> {
+struct Held {
     watch: AbortHandle,
-    guard: Option<<P::Locks as Locks>::Guard>,
+    /// Of a type that only who takes a lock knows: the code that gives it up is loaded with that.
+    guard: Option<Box<dyn Any>>,
 }
 
-impl<P: Platform> Drop for Held<P> {
+impl Drop for Held {
     fn drop(&mut self) {
         self.watch.abort();
         self.guard = None;
@@ -243,6 +245,16 @@ impl<P: Platform> Driver<P> {
             }
             Output::Send(Message::Appended(ends)) => self.notify(ends),
             Output::Send(message) => self.platform.bus().send(&message.encode()),
+            Output::Done(call, result) => self.answer(call, result),
+            Output::Event(event) => self.platform.event(event),
+            late => self.late_carry_out(late),
+        }
+    }
+
+    /// What no append needs: a build may load it after the rest.
+    #[inline(never)]
+    fn late_carry_out(self: &Rc<Self>, output: Output) {
+        match output {
             Output::Idle(id) => {
                 let driver = Rc::clone(self);
                 let idle = self.platform.idle();
@@ -273,8 +285,7 @@ impl<P: Platform> Driver<P> {
                     driver.handle(Input::Assigned(spec.group, spec.group_epoch, result));
                 });
             }
-            Output::Done(call, result) => self.answer(call, result),
-            Output::Event(event) => self.platform.event(event),
+            Output::Store(..) | Output::Send(_) | Output::Done(..) | Output::Event(_) => {}
         }
     }
 
@@ -320,7 +331,7 @@ impl<P: Platform> Driver<P> {
             if let Ok(guard) = driver.platform.locks().acquire(&name, steal).await {
                 let stolen = guard.stolen();
                 if let Some(held) = driver.locks.borrow_mut().get_mut(&lock) {
-                    held.guard = Some(guard);
+                    held.guard = Some(Box::new(guard));
                 }
                 driver.handle(Input::Granted(lock));
                 stolen.take().await;

@@ -58,7 +58,7 @@ pub trait Clock {
 /// Exclusive locks that are released when their holder's context dies.
 pub trait Locks {
     /// What holds the lock; dropping it releases the lock.
-    type Guard: Guard;
+    type Guard: Guard + 'static;
 
     /// Resolves when the lock is held: at once where `steal` is set, whoever holds it.
     async fn acquire(&self, name: &str, steal: bool) -> Result<Self::Guard, Error>;

@@ -17,6 +17,7 @@ mod host;
 mod node;
 #[cfg(feature = "page")]
 mod page;
+#[cfg(feature = "collector")]
 mod panic;
 #[cfg(feature = "page")]
 mod recoding;

@@ -1,22 +1,15 @@
-import type { TopicDescription } from '../native/types.ts'
 import { Client, type ConnectionPayloads } from './client.ts'
-import {
-  fromNative,
-  KafkaJSAggregateError,
-  KafkaJSCreateTopicError,
-  KafkaJSNotImplemented,
-  KafkaJSProtocolError,
-} from './errors.ts'
+import { KafkaJSNotImplemented } from './errors.ts'
 import type { GroupDescription, GroupOffsets, GroupOverview, Groups, SetOffset } from './groups.ts'
 import { late } from './loading.ts'
 import type { NodeHandle } from './node.ts'
-import { type PartitionMetadata, partitionMetadata } from './partitioners.ts'
+import type { PartitionMetadata } from './partitioners.ts'
 import type { AlteredConfigs, DescribedConfigs, ResourceConfig, ResourceConfigQuery } from './resources.ts'
 import type { RetryOptions } from './retry.ts'
 import type { Connection, Shared } from './shared.ts'
 import { abortable } from './signal.ts'
+import type { Topics } from './topics.ts'
 import type { SeekEntry } from './trim.ts'
-import { validateNewTopics, validateTopic, validateTopicNames, validateTopicPartitions } from './validate.ts'
 
 /** A topic to create. */
 export interface TopicConfig {
@@ -74,13 +67,6 @@ const EVENTS: AdminEvents = {
 
 /** The one node there is. */
 const NODE = 0
-
-/** Kafka's words, as KafkaJS has them. */
-const TEXTS: Record<string, string> = {
-  UNKNOWN_TOPIC_OR_PARTITION: 'This server does not host this topic-partition',
-  INVALID_PARTITIONS: 'Number of partitions is invalid',
-  INVALID_REPLICA_ASSIGNMENT: 'Replica assignment is invalid',
-}
 
 /** What KafkaJS's admin has and this one has not, and why. */
 const MEANINGLESS: Record<string, string> = {
@@ -156,18 +142,12 @@ export class Admin extends Client<AdminEvents, ConnectionPayloads> {
     /** Accepted and ignored: a topic is there when the call resolves. */
     waitForLeaders?: boolean
   }): Promise<boolean> {
-    validateNewTopics(topics)
-    return abortable(signal, async () => {
-      const settled = await Promise.all(topics.map((topic) => this.createTopic(topic, validateOnly)))
-      const errors = settled.filter((each) => each instanceof KafkaJSCreateTopicError)
-      if (errors.length > 0) throw new KafkaJSAggregateError('Topic creation errors', errors)
-      return settled.every((each) => each === true)
-    })
+    return this.withTopics(signal, (all) => all.create(topics, validateOnly))
   }
 
   /** The names of all topics. */
   async listTopics({ signal }: CallOptions = {}): Promise<string[]> {
-    return (await abortable(signal, () => this.describe())).map(({ name }) => name)
+    return this.withTopics(signal, (all) => all.names())
   }
 
   /**
@@ -175,15 +155,7 @@ export class Admin extends Client<AdminEvents, ConnectionPayloads> {
    * @throws KafkaJSProtocolError of type `UNKNOWN_TOPIC_OR_PARTITION` for the first that does not exist
    */
   async deleteTopics({ topics, signal }: CallOptions & { topics: string[] }): Promise<void> {
-    validateTopicNames(topics)
-    return abortable(signal, async () => {
-      for (const topic of topics) {
-        await this.node().call(async (node, held) => {
-          await node.deleteTopic(topic)
-          held?.deleted(topic)
-        })
-      }
-    })
+    return this.withTopics(signal, (all) => all.delete(topics))
   }
 
   /**
@@ -195,45 +167,19 @@ export class Admin extends Client<AdminEvents, ConnectionPayloads> {
     validateOnly = false,
     signal,
   }: CallOptions & { topicPartitions: TopicPartitionConfig[]; validateOnly?: boolean }): Promise<boolean> {
-    validateTopicPartitions(topicPartitions)
-    return abortable(signal, async () => {
-      for (const { topic, count, assignments = [] } of topicPartitions) {
-        if (assignments.flat().some((node) => node !== NODE)) throw refusal('INVALID_REPLICA_ASSIGNMENT', 39)
-        await this.node()
-          .call((node) => node.createPartitions(topic, count, validateOnly))
-          .catch((thrown: unknown) => {
-            const error = fromNative(thrown)
-            const { type = '', code = 0 } = error
-            throw type in TEXTS ? refusal(type, code, error) : error
-          })
-      }
-      return true
-    })
+    return this.withTopics(signal, (all) => all.grow(topicPartitions, validateOnly))
   }
 
   /** Topics with their partitions; all of them where none is named. An unknown one rejects. */
   async fetchTopicMetadata({ topics, signal }: CallOptions & { topics?: string[] } = {}): Promise<{
     topics: TopicMetadata[]
   }> {
-    for (const topic of topics ?? []) validateTopic(topic)
-    const all = await abortable(signal, () => this.describe())
-    const known = new Map(all.map((topic) => [topic.name, topic]))
-    const names = topics === undefined || topics.length === 0 ? [...known.keys()] : topics
-    return {
-      topics: names.map((name) => {
-        const found = known.get(name)
-        if (found !== undefined) return { name, partitions: partitionMetadata(found.partitions) }
-        throw refusal('UNKNOWN_TOPIC_OR_PARTITION', 3)
-      }),
-    }
+    return { topics: await this.withTopics(signal, (all) => all.metadata(topics)) }
   }
 
   /** Both ends of each partition. */
   async fetchTopicOffsets(topic: string, { signal }: CallOptions = {}): Promise<TopicOffsets[]> {
-    validateTopic(topic)
-    type Ends = { partition: number; low: string; high: string }
-    const ends = await abortable(signal, () => this.node().call((node) => node.fetchTopicOffsets(topic)))
-    return (ends as Ends[]).map(({ partition, low, high }) => ({ partition, offset: high, high, low }))
+    return this.withTopics(signal, (all) => all.offsets(topic))
   }
 
   /** The first offset at or after a time (milliseconds since 1970) in each partition, or the end. Default: the end. */
@@ -242,16 +188,7 @@ export class Admin extends Client<AdminEvents, ConnectionPayloads> {
     timestamp?: number | bigint,
     { signal }: CallOptions = {},
   ): Promise<{ partition: number; offset: string }[]> {
-    validateTopic(topic)
-    const at = BigInt(timestamp ?? -1)
-    return abortable(signal, async () => {
-      const count = await this.node().call((node) => node.partitions(topic, false))
-      const find = async (_: unknown, partition: number) => ({
-        partition,
-        offset: String(await this.node().call((node) => node.offsetAt(topic, partition, at))),
-      })
-      return Promise.all(Array.from({ length: count }, find))
-    })
+    return this.withTopics(signal, (all) => all.offsetsAt(topic, BigInt(timestamp ?? -1)))
   }
 
   /**
@@ -371,25 +308,11 @@ export class Admin extends Client<AdminEvents, ConnectionPayloads> {
     return this.withGroups(signal, (groups) => groups.delete(groupIds))
   }
 
-  /** True where it was created, false where it existed, else why not. */
-  private async createTopic(
-    { topic, numPartitions = -1, replicaAssignment = [], configEntries }: TopicConfig,
-    validateOnly: boolean,
-  ): Promise<boolean | KafkaJSCreateTopicError> {
-    const count = numPartitions === -1 ? Math.max(1, replicaAssignment.length) : numPartitions
-    try {
-      const wanted = { topic, numPartitions: count, configEntries: configEntries ?? [] }
-      await this.node().call((node) => node.createTopic(wanted, validateOnly))
-      return true
-    } catch (thrown) {
-      const error = fromNative(thrown)
-      if (error.type === 'TOPIC_ALREADY_EXISTS') return false
-      return new KafkaJSCreateTopicError(error, topic)
-    }
-  }
-
-  private async describe(): Promise<TopicDescription[]> {
-    return (await this.node().call((node) => node.listTopics())) as TopicDescription[]
+  private withTopics<T>(signal: AbortSignal | undefined, work: (topics: Topics) => Promise<T>): Promise<T> {
+    return abortable(signal, async () => {
+      const loaded = await late()
+      return work(new loaded.Topics(this.node()))
+    })
   }
 
   private withGroups<T>(signal: AbortSignal | undefined, work: (groups: Groups) => Promise<T>): Promise<T> {
@@ -403,8 +326,4 @@ export class Admin extends Client<AdminEvents, ConnectionPayloads> {
     this.connection ??= this.shared.connect()
     return this.connection.node
   }
-}
-
-function refusal(type: string, code: number, cause?: unknown): KafkaJSProtocolError {
-  return new KafkaJSProtocolError(TEXTS[type] ?? type, { retriable: false, type, code, cause })
 }

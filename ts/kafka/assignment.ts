@@ -1,10 +1,5 @@
-import type { OffsetsByTopicPartition, TopicPartition } from './consuming.ts'
+import { keyOf, type OffsetsByTopicPartition, type TopicPartition } from './consuming.ts'
 import type { Work } from './handler.ts'
-
-/** The name of a partition in maps; topics have no slash in their names. */
-export function keyOf({ topic, partition }: TopicPartition): string {
-  return `${topic}/${partition}`
-}
 
 /** One partition that this consumer reads. */
 export class Assigned implements TopicPartition {

@@ -1,5 +1,4 @@
 import type { CallOptions } from './admin.ts'
-import { keyOf } from './assignment.ts'
 import { Client } from './client.ts'
 import { type ConsumerConfig, liveness, runnerOptions } from './configured.ts'
 import {
@@ -8,6 +7,7 @@ import {
   type ConsumerEvents,
   type ConsumerRunConfig,
   type GivenOffset,
+  keyOf,
   type TopicPartition,
   type TopicPartitionOffset,
   type TopicPartitionOffsetAndMetadata,

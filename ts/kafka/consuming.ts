@@ -7,6 +7,11 @@ export interface TopicPartition {
   partition: number
 }
 
+/** The name of a partition in maps; topics have no slash in their names. */
+export function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`
+}
+
 /** A partition and the offset to go on with, as a decimal string. */
 export interface TopicPartitionOffset extends TopicPartition {
   offset: string

@@ -1,4 +1,15 @@
+import { fromNative, KafkaJSError } from './errors.ts'
+
 /** The part of the API that is not there from the start. */
-export function late(): Promise<typeof import('./late.ts')> {
-  return import('./late.ts')
+export async function late(): Promise<typeof import('./late.ts')> {
+  try {
+    return await import('./late.ts')
+  } catch (error) {
+    const { message } = fromNative(error)
+    throw new KafkaJSError(`A part of headwater could not be loaded: ${message}`, {
+      retriable: true,
+      kind: 'Unavailable',
+      cause: error,
+    })
+  }
 }

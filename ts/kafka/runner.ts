@@ -1,19 +1,19 @@
 import type { ConsumerOptions, TopicDescription } from '../native/types.ts'
 import type { Assigners } from './assigners.ts'
-import { keyOf } from './assignment.ts'
-import type { TopicPartition } from './consuming.ts'
+import { keyOf, type TopicPartition } from './consuming.ts'
 import {
   fromNative,
   KafkaJSError,
   KafkaJSNonRetriableError,
   KafkaJSNumberOfRetriesExceeded,
 } from './errors.ts'
+import { late } from './loading.ts'
 import { monitor } from './monitor.ts'
 import type { NodeHandle } from './node.ts'
 import { Pauses } from './pauses.ts'
 import { retryTime } from './retry.ts'
 import type { Member } from './running.ts'
-import { type ManualAssignment, Session, type SessionOptions } from './session.ts'
+import type { ManualAssignment, Session, SessionOptions } from './session.ts'
 import type { GroupMember } from './shared.ts'
 import type { Subscription } from './subscription.ts'
 import { Waits } from './waits.ts'
@@ -180,6 +180,8 @@ export class Runner {
     this.topics = await this.resolve()
     const metadata = assigners.metadata(this.topics.map(({ topic }) => topic))
     const described = metadata === undefined ? options.member : { ...options.member, metadata }
+    // Before the node has a member that somebody would have to free.
+    const { Session } = await late()
     const member = await node.member(groupId, described)
     this.member = member
     const session = new Session(

@@ -110,56 +110,6 @@ export function validateTopic(topic: unknown): void {
   if (typeof topic !== 'string' || topic === '') throw new KafkaJSNonRetriableError(`Invalid topic ${topic}`)
 }
 
-/** Checks what `deleteTopics` is given. */
-export function validateTopicNames(topics: unknown): void {
-  if (!Array.isArray(topics)) throw new KafkaJSNonRetriableError(`Invalid topics array ${topics}`)
-  if (topics.some((topic) => typeof topic !== 'string')) {
-    throw new KafkaJSNonRetriableError('Invalid topics array, the names must be a valid string')
-  }
-}
-
-/** Checks what `createTopics` is given. */
-export function validateNewTopics(topics: unknown): void {
-  validateDistinct('topics', topics)
-  for (const { topic, configEntries } of topics as { topic: string; configEntries?: unknown }[]) {
-    if (configEntries !== undefined && configEntries !== null) validateEntries(topic, configEntries)
-  }
-}
-
-/** Checks what `createPartitions` is given. */
-export function validateTopicPartitions(topicPartitions: unknown): void {
-  validateDistinct('topic partitions', topicPartitions)
-}
-
-function validateDistinct(what: string, topics: unknown): void {
-  const invalid = `Invalid ${what} array`
-  if (!Array.isArray(topics)) throw new KafkaJSNonRetriableError(`${invalid} ${topics}`)
-  const names = topics.map((topic: unknown) => (Object(topic) as { topic?: unknown }).topic)
-  if (names.some((name) => typeof name !== 'string')) {
-    throw new KafkaJSNonRetriableError(`${invalid}, the topic names have to be a valid string`)
-  }
-  if (new Set(names).size < names.length) {
-    throw new KafkaJSNonRetriableError(`${invalid}, it cannot have multiple entries for the same topic`)
-  }
-}
-
-function validateEntries(topic: string, entries: unknown): void {
-  const invalid = `Invalid configEntries for topic "${topic}"`
-  if (!Array.isArray(entries)) throw new KafkaJSNonRetriableError(`${invalid}, must be an array`)
-  for (const [index, entry] of entries.entries()) {
-    if (typeof entry !== 'object' || entry === null) {
-      throw new KafkaJSNonRetriableError(`${invalid}. Entry ${index} must be an object`)
-    }
-    for (const property of ['value', 'name']) {
-      if (typeof (entry as Record<string, unknown>)[property] !== 'string') {
-        throw new KafkaJSNonRetriableError(
-          `${invalid}. Entry ${index} must have a valid "${property}" property`,
-        )
-      }
-    }
-  }
-}
-
 /** Checks what `commitOffsets` is given. */
 export function validateOffsets(offsets: unknown[]): void {
   for (const each of offsets) {

@@ -38,7 +38,6 @@ export class Instance {
   async start(module: WebAssembly.Module): Promise<void> {
     // Never the synchronous way, which browsers refuse a page for modules of more than a few kilobytes.
     await this.copy.default(module)
-    this.copy.onPanic((message: string) => this.poison(message))
   }
 
   /** True if it holds all of the wasm from the start; see {@link complete}. */
