@@ -45,13 +45,22 @@ export const GATES =
 // takes a standard library of our own, which no stable release of the compiler makes without being asked by this variable.
 const LEAN = {
   options: ['-Zbuild-std=std,panic_abort', '-Zbuild-std-features=optimize_for_size'],
-  flags: '-Zunstable-options -Cpanic=immediate-abort -Csymbol-mangling-version=legacy -Clink-arg=--emit-relocs',
+  flags:
+    '-Zunstable-options -Cpanic=immediate-abort -Csymbol-mangling-version=legacy -Clink-arg=--emit-relocs',
   env: { RUSTC_BOOTSTRAP: '1' },
 }
 
 /** The two wasm artifacts of the crate: what a page loads, and what a collector loads. */
 const ARTIFACTS = {
-  page: { folder: 'pkg', name: 'headwater', features: [], level: 'z', passes: SMALL, gates: GATES, lean: LEAN },
+  page: {
+    folder: 'pkg',
+    name: 'headwater',
+    features: [],
+    level: 'z',
+    passes: SMALL,
+    gates: GATES,
+    lean: LEAN,
+  },
   collector: {
     folder: 'pkg/collector',
     name: 'collector',

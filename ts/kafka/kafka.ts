@@ -98,8 +98,8 @@ export interface KafkaEvents {
   /** The records at the offsets `first` to `last` are damaged. They were set aside; readers go on after them. */
   corrupt: { topic: string; partition: number; first: string; last: string; reason: string }
   /**
-   * headwater stopped by a defect; it opens the log again by itself. What the log had in memory alone is `lost`: of each
-   * topic no more than so many records. Where the log is stored, nothing is.
+   * headwater stopped by a defect; it opens the log again by itself. `message` is the engine's word for a trap. What the
+   * log had in memory alone is `lost`: of each topic no more than so many records. Where the log is stored, nothing is.
    */
   panic: { message: string; lost: LostRecords[] }
 }
