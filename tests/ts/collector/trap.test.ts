@@ -26,7 +26,7 @@ beforeEach(async () => {
   vi.spyOn(WebAssembly, 'instantiate').mockImplementation((async (module: WebAssembly.Module, imports) => {
     const instance = await instantiate(module, imports)
     // Other modules than the collector's are of no interest.
-    if ('__wbg_collector_free' in instance.exports)
+    if (imports !== undefined && 'g' in imports)
       memories.push(instance.exports['memory'] as WebAssembly.Memory)
     return instance
   }) as typeof WebAssembly.instantiate)
