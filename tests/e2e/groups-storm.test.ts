@@ -100,20 +100,24 @@ async function flow(): Promise<void> {
   }
 }
 
-test(`${TABS} tabs and 2 workers come, go and die while ${RECORDS} records flow (seed ${SEED})`, async () => {
-  const storm = new Storm()
-  await storm.fill()
-  let flowing = true
-  const flowed = flow().finally(() => {
-    flowing = false
-  })
-  while (flowing) await storm.next()
-  await flowed
-  await storm.fill()
-  console.log(`seed ${SEED}:`, storm.done)
-  await rig.settled(...storm.seats)
-  await rig.drained()
-  for (const what of ['start', 'leave', 'close', 'reload', 'kill'])
-    expect(storm.done[what]).toBeGreaterThan(0)
-  await rig.end()
-})
+test(
+  `${TABS} tabs and 2 workers come, go and die while ${RECORDS} records flow (seed ${SEED})`,
+  async () => {
+    const storm = new Storm()
+    await storm.fill()
+    let flowing = true
+    const flowed = flow().finally(() => {
+      flowing = false
+    })
+    while (flowing) await storm.next()
+    await flowed
+    await storm.fill()
+    console.log(`seed ${SEED}:`, storm.done)
+    await rig.settled(...storm.seats)
+    await rig.drained()
+    for (const what of ['start', 'leave', 'close', 'reload', 'kill'])
+      expect(storm.done[what]).toBeGreaterThan(0)
+    await rig.end()
+  },
+  SOAK ? 1_800_000 : 180_000,
+)
