@@ -118,6 +118,8 @@ class Transformer {
       eachMessage: (payload) => this.transform(payload),
       onPartitionsAssigned: (places) => this.open(places),
       onPartitionsRevoked: (places) => this.close(places),
+      // Another has them, with producers that have fenced these: a commit that is under way finds out by itself.
+      onPartitionsLost: (places) => this.forget(places),
     })
   }
 
@@ -140,6 +142,10 @@ class Transformer {
       await this.producers.get(partition)?.disconnect()
       this.producers.delete(partition)
     }
+  }
+
+  private async forget(places: TopicPartition[]): Promise<void> {
+    for (const { partition } of places) this.producers.delete(partition)
   }
 
   private async transform({ topic, partition, message }: EachMessagePayload): Promise<void> {
