@@ -43,7 +43,7 @@ export const GATES =
 
 // A page has no room for what a panic would say, nor for the standard library's code for speed: a panic traps at once. That
 // takes a standard library of our own, which no stable release of the compiler makes without being asked by this variable.
-const LEAN = {
+export const LEAN = {
   options: ['-Zbuild-std=std,panic_abort', '-Zbuild-std-features=optimize_for_size'],
   flags:
     '-Zunstable-options -Cpanic=immediate-abort -Csymbol-mangling-version=legacy -Clink-arg=--emit-relocs',

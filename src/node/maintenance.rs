@@ -5,8 +5,8 @@ use crate::client::retention::{self, Retention, Sizes};
 use crate::log::ops::{BeginMaintenance, ExpireProducers, Measure, Purge, Round, Trim};
 use crate::log::{Key, TopicRow};
 
-/// The removal of deleted topics, retention and compaction, a partition at a time, by one node, while its page is idle. Every step is one short
-/// transaction that is as good alone: a round that is broken off has done no harm.
+/// The removal of deleted topics, retention and compaction, a partition at a time, by one node, while its page is idle.
+/// Every step is one short transaction that is as good alone: a round that is broken off has done no harm.
 pub(super) struct Maintenance {
     next_at: Instant,
     lock: Option<LockId>,

@@ -3,7 +3,7 @@ import { KafkaJSNotImplemented } from './errors.ts'
 import type { GroupDescription, GroupOffsets, GroupOverview, Groups, SetOffset } from './groups.ts'
 import { late } from './loading.ts'
 import type { NodeHandle } from './node.ts'
-import type { PartitionMetadata } from './partitioners.ts'
+import { NODE, type PartitionMetadata } from './partitioners.ts'
 import type { AlteredConfigs, DescribedConfigs, ResourceConfig, ResourceConfigQuery } from './resources.ts'
 import type { RetryOptions } from './retry.ts'
 import type { Connection, Shared } from './shared.ts'
@@ -64,9 +64,6 @@ const EVENTS: AdminEvents = {
   REQUEST_TIMEOUT: 'admin.network.request_timeout',
   REQUEST_QUEUE_SIZE: 'admin.network.request_queue_size',
 }
-
-/** The one node there is. */
-const NODE = 0
 
 /** What KafkaJS's admin has and this one has not, and why. */
 const MEANINGLESS: Record<string, string> = {

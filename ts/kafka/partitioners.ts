@@ -52,13 +52,16 @@ export const Partitioners: {
   LegacyPartitioner: CreatePartitioner
 } = { DefaultPartitioner, JavaCompatiblePartitioner: DefaultPartitioner, LegacyPartitioner }
 
-/** What the partitions of a topic look like from here: one node leads them all. */
+/** The one node there is. */
+export const NODE = 0
+
+/** What the partitions of a topic look like from here: the node leads them all. */
 export function partitionMetadata(count: number): PartitionMetadata[] {
   return Array.from({ length: count }, (_, partitionId) => ({
     partitionErrorCode: 0,
     partitionId,
-    leader: 0,
-    replicas: [0],
-    isr: [0],
+    leader: NODE,
+    replicas: [NODE],
+    isr: [NODE],
   }))
 }

@@ -10,11 +10,8 @@ import {
   KafkaJSProtocolError,
 } from './errors.ts'
 import type { NodeHandle } from './node.ts'
-import { partitionMetadata } from './partitioners.ts'
+import { NODE, partitionMetadata } from './partitioners.ts'
 import { validateTopic } from './validate.ts'
-
-/** The one node there is. */
-const NODE = 0
 
 /** Kafka's words, as KafkaJS has them. */
 const TEXTS: Record<string, string> = {

@@ -1,7 +1,8 @@
 //! Making room where the origin's quota is used up.
 //!
-//! What is left of deleted topics goes first, then what everybody has consumed, oldest first. Only where that is nothing, and only in topics whose
-//! `headwater.quota.policy` is `dropOldest`, the oldest records go that somebody may still want.
+//! What is left of deleted topics goes first, then what everybody has consumed, oldest first. Only where that is
+//! nothing, and only in topics whose `headwater.quota.policy` is `dropOldest`, the oldest records go that somebody may
+//! still want.
 
 mod op;
 
