@@ -91,6 +91,13 @@ describe('the tarball', () => {
   })
 })
 
+describe('the API reference', () => {
+  test('is made of the doc comments, without a warning', () => {
+    execFileSync('node', [join(ROOT, 'scripts', 'docs.mjs')], { stdio: 'pipe' })
+    expect(readFileSync(join(ROOT, 'docs', 'api', 'modules.html'), 'utf8')).toContain('collector')
+  })
+})
+
 describe('Node.js', () => {
   const expected = { entries: ['function', 'function', 'function', 'function'], received: ['1', '2', '3'] }
 

@@ -8,6 +8,7 @@ import {
   LINES_MAX,
   length,
   markers,
+  options,
   pages,
   type Rule,
   type Source,
@@ -29,6 +30,9 @@ function files(...folders: string[]): Source[] {
 }
 
 const product = files('ts')
+const entries = product.filter(({ path }) =>
+  /^ts\/(public|index|slim|(tracker|collector)\/index)\.ts$/.test(path),
+)
 const everything = [...product, ...files('tests', 'www', 'benches', 'scripts')]
 
 function check(rule: Rule, sources: readonly Source[]): string[] {
@@ -41,6 +45,7 @@ describe('the sources are tidy', () => {
   test('no import cycle', () => expect(cycles(product)).toEqual([]))
   test('a page needs nothing else', () => expect(check(pages, product)).toEqual([]))
   test('nothing runs at import', () => expect(check(silence, product)).toEqual([]))
+  test('options are documented', () => expect(check(options(entries), product)).toEqual([]))
   test('types are told', () => expect(check(types, everything)).toEqual([]))
   test('no console in the library', () => expect(check(consoles, product)).toEqual([]))
   test('files are short', () => expect(check(length, everything)).toEqual([]))
@@ -48,6 +53,7 @@ describe('the sources are tidy', () => {
 })
 
 describe('the rules can fail', () => {
+  const entry = { path: 'ts/index.ts', text: `export type { AConfig } from './kafka/a.ts'` }
   const bad: [string, Rule, string, string][] = [
     ['an import that goes up', floors, 'ts/native/load.ts', `import { Kafka } from '../kafka/kafka.ts'`],
     ['a type from above', floors, 'ts/kafka/kafka.ts', `import type { T } from '../tracker/index.ts'`],
@@ -62,6 +68,12 @@ describe('the rules can fail', () => {
     ['a global', silence, 'ts/kafka/a.ts', `export const agent = navigator.userAgent`],
     ['a global in a static field', silence, 'ts/kafka/a.ts', `export class A { static at = Date.now() }`],
     ['waiting at the top', silence, 'ts/kafka/a.ts', `export const a = await load()`],
+    [
+      'an option without a word',
+      options([entry]),
+      'ts/kafka/a.ts',
+      `export interface AConfig { a: 1; /** b */ b: 2 }`,
+    ],
     ['any', types, 'ts/kafka/a.ts', `export const a = (b: any[]) => b`],
     ['a muted compiler', types, 'ts/kafka/a.ts', `// @ts-${'ignore'}\nf()`],
     ['console', consoles, 'ts/kafka/a.ts', `export const f = () => console.log(1)`],

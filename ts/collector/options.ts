@@ -35,6 +35,7 @@ export interface CollectorOptions {
   writeKeys?: readonly string[]
   /** The topics that there are. Default: a topic is created when the first batch for it arrives. */
   topics?: readonly (string | CollectorTopic)[]
+  /** What is too much; each has a default. */
   limits?: Partial<CollectorLimits>
   /**
    * Signs the registrations of producers; all collectors of one sink need the same. Default: random, and kept in

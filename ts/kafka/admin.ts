@@ -27,6 +27,7 @@ export interface TopicConfig {
 
 /** A topic that is to have more partitions. */
 export interface TopicPartitionConfig {
+  /** The topic that is to grow. */
   topic: string
   /** How many partitions it is to have in all. */
   count: number

@@ -108,20 +108,26 @@ export interface ConsumerRunConfig extends RebalanceListener {
 
 /** What is told of a batch. Offsets and lags are decimal strings. */
 export interface BatchProcessEvent extends TopicPartition {
+  /** The partition's end: the offset that its next record gets. */
   highWatermark: string
   /** How many offsets lie behind the batch. */
   offsetLag: string
   /** How many lie behind its first message. */
   offsetLagLow: string
+  /** How many messages it has. */
   batchSize: number
+  /** Null where it has none. */
   firstOffset: string | null
   lastOffset: string
 }
 
 /** What the payload of each event is. Durations are in milliseconds. */
 export interface ConsumerEventPayloads {
+  /** The consumer is alive: at most once every `heartbeatInterval`. */
   HEARTBEAT: { groupId: string; memberId: string; groupGenerationId: number }
+  /** Offsets were committed, and are stored. */
   COMMIT_OFFSETS: OffsetsByTopicPartition & { groupId: string; memberId: string; groupGenerationId: number }
+  /** A new assignment, the first or a later one, is in force. */
   GROUP_JOIN: {
     groupId: string
     memberId: string
@@ -130,18 +136,30 @@ export interface ConsumerEventPayloads {
     isLeader: boolean
     /** The assignor. */
     groupProtocol: string
+    /** The partitions of each topic. */
     memberAssignment: Record<string, number[]>
+    /** Since the consumer began to join, or since `REBALANCING`. */
     duration: number
   }
+  /** The log is asked for records. There is one node, 0. */
   FETCH_START: { nodeId: number }
+  /** It has answered. */
   FETCH: { nodeId: number; numberOfBatches: number; duration: number }
+  /** A batch goes to its handler, whole or message by message. */
   START_BATCH_PROCESS: BatchProcessEvent
+  /** Its handler has ended. */
   END_BATCH_PROCESS: BatchProcessEvent & { duration: number }
+  /** `connect()` is done. */
   CONNECT: null
+  /** `disconnect()` is done, or the consumer crashed. */
   DISCONNECT: null
+  /** Nothing is consumed any more: by `stop()`, or by a crash. */
   STOP: null
+  /** Consuming ended with an error; `restart` says whether it begins again by itself. */
   CRASH: { error: Error; groupId: string; restart: boolean }
+  /** The group shares its partitions anew; told once until `GROUP_JOIN`. */
   REBALANCING: { groupId: string; memberId: string }
+  /** The assignment holds topics that this consumer is not subscribed to; they are not read. */
   RECEIVED_UNSUBSCRIBED_TOPICS: {
     groupId: string
     generationId: number

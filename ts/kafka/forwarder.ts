@@ -8,6 +8,7 @@ import { validateTopic } from './validate.ts'
 
 /** What `kafka.forward` is given. */
 export interface ForwardConfig {
+  /** The topic whose records are delivered. It is created where there is none. */
   topic: string
   /** Where the records go: `collectorSink`, `httpSink`, `functionSink`, or one of your own. One sink a topic. */
   sink: Sink

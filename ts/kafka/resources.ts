@@ -32,8 +32,11 @@ export interface ConfigSynonym {
 
 /** One entry of a configuration. */
 export interface DescribedConfig extends ConfigSynonym {
+  /** True where nobody has set it. */
   isDefault: boolean
+  /** Always false: nothing here is secret. */
   isSensitive: boolean
+  /** Always false: each can be altered. */
   readOnly: boolean
   /** The values that apply, the one in force first; empty where `includeSynonyms` was not asked for. */
   configSynonyms: ConfigSynonym[]

@@ -11,10 +11,11 @@ export interface WireBatch {
   partitions: number
   /** A Kafka record batch (format 2), under the delivery's identity. */
   bytes: Uint8Array
+  /** The delivery's identity, as Kafka's idempotent producers have it; `baseSequence` is that of the first record. */
   producerId: bigint
   epoch: number
   baseSequence: number
-  /** Offsets of the local log. */
+  /** Offsets of the local log, both of them inside the batch. */
   firstOffset: bigint
   lastOffset: bigint
   /** True where one of the records may have been delivered before under another name. */
@@ -25,11 +26,13 @@ export interface WireBatch {
   signedAt: number
   /** Where the records' parts lie in `bytes`, where the sink asked for decoded records. */
   index?: Float64Array | undefined
+  /** How many records it has. */
   count: number
 }
 
 /** Why something was not stored. */
 export interface DeliveryError {
+  /** A name that does not change, such as `DISK_FULL`. */
   code: string
   message: string
   /** True where waiting helps. */
@@ -38,6 +41,15 @@ export interface DeliveryError {
 
 /** What became of one batch. */
 export interface DeliveryAnswer {
+  /**
+   * - `accepted`: it is stored; `duplicate`: it was before. Both let the forwarder go on.
+   * - `deadLettered`: it cannot be stored, and was put aside where the receiver keeps such batches; it goes on.
+   * - `unregistered`: the producer id is new; the same batch comes again with the `signature`.
+   * - `outOfOrder`: the sequence is not the next one; it comes again under the next epoch, as uncertain.
+   * - `diverged`, `fenced`: other records are stored under its identity, or a younger epoch has delivered; it comes
+   *   again under a new producer id, as uncertain.
+   * - `refused`: not stored for the `error`, which says whether waiting helps; `busy`: not now.
+   */
   result:
     | 'accepted'
     | 'duplicate'
@@ -50,6 +62,7 @@ export interface DeliveryAnswer {
     | 'busy'
   /** How many partitions the topic has where the batch went. */
   partitions?: number | undefined
+  /** Vouches for the producer id, and when it was made, in milliseconds by the receiver's clock. */
   signature?: Uint8Array | undefined
   signedAt?: number | undefined
   error?: DeliveryError | undefined
@@ -58,8 +71,10 @@ export interface DeliveryAnswer {
 
 /** What a sink answers: one answer a batch, in order, or why there is none. */
 export interface Delivery {
+  /** Empty where there is an `error`. */
   answers: DeliveryAnswer[]
   error?: DeliveryError | undefined
+  /** How long to wait before the next request, in milliseconds. */
   retryAfterMs?: number | undefined
   /** The receiver's clock, in milliseconds. */
   time?: number | undefined

@@ -1,3 +1,4 @@
+import { KafkaJSNonRetriableError } from '../kafka/errors.ts'
 import type { Sink } from '../native/types.ts'
 import { type ForwardedRecord, recordsOf } from './records.ts'
 import { withTimeout } from './request.ts'
@@ -7,6 +8,10 @@ export type DeliverRecords = (records: ForwardedRecord[], options: { signal: Abo
 
 /** Delivers to a function, at least once. `name` identifies the sink over reloads. */
 export function functionSink(deliver: DeliverRecords, { name = 'function' }: { name?: string } = {}): Sink {
+  if (typeof deliver !== 'function')
+    throw new KafkaJSNonRetriableError(
+      `Invalid sink, expected a function of records, received ${typeof deliver}`,
+    )
   return {
     id: `function:${name}`,
     decode: true,

@@ -6,6 +6,7 @@ import { addressOf, post } from './request.ts'
 
 /** How an HTTP endpoint of one's own is reached. */
 export interface HttpSinkOptions {
+  /** Where the records are posted to. */
   url: string | URL
   /** Sent with each request. A content type other than `text/plain`, the default, costs a preflight on another origin. */
   headers?: Record<string, string>

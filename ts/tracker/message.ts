@@ -24,10 +24,14 @@ export type Part = Pick<Message, 'type' | 'event' | 'name' | 'properties' | 'tra
 /** Where a message comes from. What the place does not have is left out. */
 export interface Context {
   library: { name: string; version: string }
+  /** `url` is without what is behind its #. */
   page?: { url: string; path: string; search: string; title: string; referrer: string }
   userAgent?: string
+  /** The user's first language, as BCP 47 writes it: `en-GB`. */
   locale?: string
+  /** The name of the time zone: `Europe/Paris`. */
   timezone?: string
+  /** In CSS pixels; `density` is device pixels a CSS pixel. */
   screen?: { width: number; height: number; density: number }
 }
 

@@ -78,6 +78,11 @@ describe('the function sink', () => {
     await expect(functionSink(deliver).deliver([batch()], options)).rejects.toThrow('no')
   })
 
+  test('something else than a function is refused at once', () => {
+    const name = 'mine' as unknown as Parameters<typeof functionSink>[0]
+    expect(() => functionSink(name)).toThrow('expected a function of records, received string')
+  })
+
   test('one that hangs is given up, and told so', async () => {
     vi.useFakeTimers()
     let told: AbortSignal | undefined

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { imports, names, namesReadAtImport, parse, statements, walk } from './syntax.ts'
+import { exports, imports, members, names, namesReadAtImport, parse, statements, walk } from './syntax.ts'
 
 /** A source file, its path from the root of the repository. */
 export interface Source {
@@ -49,6 +49,17 @@ export const pages: Rule = (path, text) => {
   const servers = names(text).filter((name) => ['process', 'Buffer', 'require', '__dirname'].includes(name))
   return [...foreign.map(({ from }) => from), ...servers].map((name) => `${path}: ${name} in a page`)
 }
+
+/** Each option that a user may give has a doc comment: the API reference is made of them. */
+export const options =
+  (entries: readonly Source[]): Rule =>
+  (path, text) => {
+    const offered = new Set(entries.flatMap((entry) => exports(entry.text)))
+    return members(text)
+      .filter(({ owner }) => /(Config|Options)$/.test(owner) && offered.has(owner))
+      .filter(({ start }) => !text.slice(0, start).trimEnd().endsWith('*/'))
+      .map(({ owner, name }) => `${path}: ${owner}.${name} has no doc comment`)
+  }
 
 /** Nothing runs when a module is imported: not in a server's process, not in a page before it asks. */
 export const silence: Rule = (path, text) => {

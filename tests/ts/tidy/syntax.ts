@@ -32,6 +32,26 @@ export function imports(text: string): Import[] {
   return found
 }
 
+/** What a module exports by name, of its own or of others. */
+export function exports(text: string): string[] {
+  const body = parse(text)['body'] as Syntax[]
+  const specifiers = body.flatMap((statement) => (statement['specifiers'] as Syntax[] | undefined) ?? [])
+  return specifiers.flatMap(({ exported }) => (isSyntax(exported) ? String(exported['name']) : []))
+}
+
+/** The members of each exported interface, and where they begin. */
+export function members(text: string): { owner: string; name: string; start: number }[] {
+  const declared = (parse(text)['body'] as Syntax[]).map(({ declaration }) => declaration).filter(isSyntax)
+  const interfaces = declared.filter(({ type }) => type === 'TSInterfaceDeclaration')
+  return interfaces.flatMap(({ id, body }) =>
+    ((body as Syntax)['body'] as Syntax[]).map(({ type, key, start }) => ({
+      owner: String((id as Syntax)['name']),
+      name: isSyntax(key) ? String(key['name'] ?? key['value']) : type,
+      start: start as number,
+    })),
+  )
+}
+
 /** The statements of a module that are no declarations. */
 export function statements(text: string): Syntax[] {
   const body = parse(text)['body'] as Syntax[]
