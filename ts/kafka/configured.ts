@@ -84,6 +84,9 @@ const WAIT_MIN_MS = 50
 /** More heartbeats would tell nobody more. */
 const HEARTBEAT_MIN_MS = 50
 
+/** How often the event tells of heartbeats where nobody says otherwise. */
+const HEARTBEAT_TOLD_MS = 3_000
+
 /** All that a runner of this consumer works with. */
 export function runnerOptions({
   config,
@@ -105,6 +108,8 @@ export function runnerOptions({
   const { onPartitionsAssigned, onPartitionsRevoked, onPartitionsLost, interceptors = [] } = config
   const { groupId, rebalanceTimeout = 60_000 } = config
   const { heartbeatInterval } = liveness(config)
+  // Who listens expects the event as often as KafkaJS tells it; the group needs to hear from a member less often.
+  const told = config.heartbeatInterval ?? Math.min(heartbeatInterval, HEARTBEAT_TOLD_MS)
   const listener = Object.entries({ onPartitionsAssigned, onPartitionsRevoked, onPartitionsLost, ...run })
   const assigners = new Assigners(config.partitionAssigners ?? ['uniform'], groupId, log)
   return {
@@ -119,7 +124,7 @@ export function runnerOptions({
     bytesMax: unsigned(Math.min(config.maxBytesPerPartition ?? 1 << 20, config.maxBytes ?? 10 << 20)),
     minBytes: unsigned(config.minBytes ?? 1),
     maxWaitTimeInMs: Math.min(Math.max(config.maxWaitTimeInMs ?? 5_000, WAIT_MIN_MS), TIMER_MAX_MS),
-    heartbeatInterval,
+    heartbeatInterval: told,
     rebalanceTimeout,
     assignor: assigners.names[0] ?? '',
     stallTimeout: config.stallTimeout ?? 60_000,

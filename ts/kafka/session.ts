@@ -24,6 +24,7 @@ export interface SessionOptions {
   readonly bytesMax: number
   readonly minBytes: number
   readonly maxWaitTimeInMs: number
+  /** How often HEARTBEAT may be told. */
   readonly heartbeatInterval: number
   readonly rebalanceTimeout: number
   readonly assignor: string

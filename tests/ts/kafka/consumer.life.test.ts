@@ -257,6 +257,31 @@ describe('events', () => {
     expect(events.get('consumer.disconnect')).toEqual([null])
   })
 
+  test('heartbeats are told as often as KafkaJS tells them, with and without partitions', async () => {
+    const kafka = memory()
+    await send(kafka, 't', numbers(1))
+    const consumers = [1, 2].map(() => kafka.consumer({ groupId: 'g', maxWaitTimeInMs: 1 }))
+    const beats = [0, 0]
+    const fetches = [0, 0]
+    for (const [index, consumer] of consumers.entries()) {
+      consumer.on(consumer.events.HEARTBEAT, () => (beats[index] = (beats[index] ?? 0) + 1))
+      consumer.on(consumer.events.FETCH, () => (fetches[index] = (fetches[index] ?? 0) + 1))
+      await consumer.subscribe({ topics: ['t'] })
+      await consumer.run({ eachMessage: async () => {} })
+    }
+    beats.fill(0)
+    fetches.fill(0)
+    const now = Date.now.bind(Date)
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + 3_000)
+    await until(() => fetches.every((count) => count > 2), 'both have fetched')
+    expect(
+      beats.every((count) => count > 0),
+      `${beats}`,
+    ).toBe(true)
+    clock.mockRestore()
+    for (const consumer of consumers) await consumer.disconnect()
+  })
+
   test('heartbeats are not closer than their interval', async () => {
     const kafka = memory()
     await send(kafka, 't', numbers(20))
