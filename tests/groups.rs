@@ -10,6 +10,7 @@ mod support;
 
 use headwater::base::{Code, Error};
 use headwater::client::consumer::{FetchLimits, Reset};
+use headwater::group::WriteGroup;
 use headwater::node::{
     Answer, Call, Command, ConsumerOptions, Event, GroupMessage, Input, NodeOptions, PageEvent, RebalanceKind,
 };

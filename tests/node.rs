@@ -196,6 +196,21 @@ fn partitions_of_a_forwarded_topic_are_spread_over_tabs() {
 }
 
 #[test]
+fn a_forwarder_whose_topic_is_wiped_as_it_starts_begins_with_a_new_one() {
+    let mut origin = Tabs::default();
+    let tab = origin.tab();
+    origin.create_topic(tab, "clicks", 4);
+    origin.send(tab, "clicks", 0, "before");
+    // It knows the topic still, and has not heard of the wipe.
+    origin.table.rows.clear();
+    forward(&mut origin, tab);
+    origin.pass(20_000);
+    origin.send(tab, "clicks", 0, "after");
+    origin.pass(1_000);
+    assert_eq!(partitions(&delivering(&mut origin, tab)), [0]);
+}
+
+#[test]
 fn a_forwarder_that_dies_in_the_middle_of_a_batch_is_followed_by_one_that_sends_the_same_bytes() {
     let mut origin = forwarding(2);
     (0..4).for_each(|partition| _ = origin.send(0, "clicks", partition, "click"));

@@ -218,6 +218,11 @@ impl Node {
                 self.topics.learn(&name, row.clone());
                 self.forward_topic(id, &name, row);
             }
+            // The topic was deleted, or the log wiped, since it was looked up: it is made anew.
+            (Step::Claim, Err(error)) if error.code() == Code::UnknownTopicOrPartition => {
+                self.topic_doubted(&name);
+                self.want(&name, Want::Forward(id));
+            }
             (Step::Claim, Err(error)) => self.forward_failed(id, &error),
             (Step::Grow, Ok(AnyReply::GrowTopic(_))) => {
                 self.announce_topic(&name);

@@ -58,6 +58,38 @@ fn a_storage_that_keeps_the_coordinator_waiting_fences_nobody() {
 }
 
 #[test]
+fn the_time_to_give_partitions_up_begins_when_the_member_is_told() {
+    let mut world = Tabs::default();
+    let options = || ConsumerOptions { rebalance_timeout_ms: 10_000, ..ConsumerOptions::new("g") };
+    for tab in 0..2 {
+        world.tab();
+        if tab == 0 {
+            world.create_topic(0, "t", 4);
+        }
+        world.join_as(tab, CONSUMER, "t", options());
+    }
+    world.late_storage = Some(0);
+    world.tab();
+    world.join_as(2, CONSUMER, "t", options());
+    world.pass(18_000);
+    // What was decided while the storage did not answer is told now, and the application takes a while.
+    (0..2).for_each(|tab| world.reader(tab).slow = true);
+    world.late_storage = None;
+    world.pass(8_000);
+    for tab in 0..2 {
+        world.reader(tab).slow = false;
+        if world.reader(tab).open.is_some() {
+            world.take_step(tab, CONSUMER);
+        }
+    }
+    world.pass(20_000);
+    assert_eq!(shares(&mut world, &[0, 1, 2]).iter().sum::<usize>(), 4);
+    for tab in 0..3 {
+        assert!(!world.kinds(tab).contains(&RebalanceKind::Lost), "tab {tab}");
+    }
+}
+
+#[test]
 fn a_hidden_coordinator_that_was_stopped_hears_what_waited_before_it_fences() {
     let mut world = group(3, 3);
     (0..3).for_each(|tab| world.handle(tab, Input::Page(PageEvent::Hidden)));
@@ -95,4 +127,38 @@ fn who_knows_a_coordinator_of_before_a_wipe_takes_the_next_one_of_the_same_epoch
     world.pass(20_000);
     assert_eq!(shares(&mut world, &[1, 2]), [1, 1]);
     assert_eq!(world.group().coordinator_epoch, 1);
+}
+
+#[test]
+fn a_coordinator_that_comes_back_after_a_wipe_cannot_be_overwritten_by_what_it_wrote_before() {
+    let mut world = group(1, 2);
+    let before = world.group();
+    world.handle(0, Input::Page(PageEvent::Suspended));
+    world.table.rows.clear();
+    world.create_topic(0, "t", 2);
+    world.handle(0, Input::Page(PageEvent::Resumed));
+    world.pass(1_000);
+    let (node, coordinator_epoch, state) = (before.node, before.coordinator_epoch, before.state.into());
+    assert_eq!(world.group().node, node, "it coordinates the group again");
+    // A transaction of before runs once more on the new connection.
+    let late = world.table.run(&WriteGroup { group: "g".into(), node, coordinator_epoch, state });
+    assert_eq!(late.unwrap_err().code(), Code::NotCoordinator);
+}
+
+#[test]
+fn two_coordinators_without_locks_find_each_other_though_neither_has_anything_to_write() {
+    let mut world = Tabs::default();
+    world.no_locks = true;
+    world.tab();
+    world.create_topic(0, "t", 2);
+    world.join(0, "t");
+    world.pass(5_000);
+    // Nothing is heard of the first: it is deposed, then its member fenced, and it knows of neither.
+    world.silent = true;
+    world.tab();
+    world.join(1, "t");
+    world.pass(120_000);
+    world.silent = false;
+    world.pass(30_000);
+    assert_eq!(shares(&mut world, &[0, 1]), [1, 1]);
 }

@@ -9,6 +9,8 @@ pub struct Timers {
     pinged: bool,
     /// When it must have given up partitions, and the epoch that it must have left.
     rebalance: Option<(Instant, i32)>,
+    /// False until it was told so.
+    told: bool,
     /// The number of its last heartbeat.
     pub(super) correlation: i32,
 }
@@ -127,6 +129,18 @@ impl Coordinator {
         let waits = member.current.state == MemberState::UnrevokedPartitions;
         let timers = self.timers.get_or_insert_with(id.to_owned(), Timers::default);
         timers.rebalance = waits.then_some((until, member.current.epoch));
+        timers.told = false;
+    }
+
+    /// An answer leaves for the member, which may have waited for the storage for long: what the member has to give up it
+    /// hears only now, and its time begins.
+    pub fn told(&mut self, now: Now, id: &str) {
+        if self.timers.get(id).is_some_and(|timers| !timers.told) {
+            self.watch_revocation(now, id);
+            if let Some(timers) = self.timers.get_mut(id) {
+                timers.told = true;
+            }
+        }
     }
 
     fn due(&self, now: Now) -> Option<(String, Timer)> {

@@ -40,15 +40,14 @@ impl Node {
     }
 
     fn store_claim(&mut self, name: &str) {
-        let known = self.groups.groups.get(name).and_then(|group| group.term.as_ref());
-        let above = known.map_or(0, |term| term.epoch);
+        let above = self.groups.epochs.get(name).copied().unwrap_or(0);
         let claim = ClaimGroup { group: name.to_string(), node: self.groups.node, above };
         self.store(claim.into(), Pending::Group(Step::Claim(name.to_string())));
     }
 
     pub(super) fn claimed(&mut self, name: &str, result: Result<AnyReply, Error>) {
         let (now, seed, hidden) = (self.now, self.random.next_u64(), !self.groups.visible);
-        let pulse_at = self.groups.locks.then(|| now.instant + self.pulse_ms(name));
+        let pulse_at = Some(now.instant + self.pulse_ms(name));
         let after = Backoff::STORAGE.delay(1, &mut self.random);
         let Some(group) = self.groups.groups.get_mut(name) else { return };
         let Some(office) = group.office.as_mut().filter(|office| office.machine.is_none()) else { return };
@@ -124,6 +123,7 @@ impl Node {
             }
         }
         self.hear_members(name);
+        self.send_answers(name);
         self.judge(name);
         self.watch_members(name);
         self.write(name);
@@ -293,11 +293,15 @@ impl Node {
     }
 
     fn send_answers(&mut self, name: &str) {
+        let now = self.now;
         while let Some(office) = self.office(name)
             && let Some((version, ..)) = office.answers.front()
             && *version <= office.stored
             && let Some((_, local, answer)) = office.answers.pop_front()
         {
+            if let (GroupMessage::Answer(_, member, ..), Some(machine)) = (&answer, &mut office.machine) {
+                machine.told(now, member);
+            }
             self.say_to(local, answer);
         }
     }

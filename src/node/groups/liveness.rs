@@ -74,6 +74,8 @@ impl Node {
     /// A word of a coordinator; false where a later one is known.
     pub(super) fn heard(&mut self, term: &Term) -> bool {
         let Some(group) = self.groups.groups.get_mut(&term.group) else { return false };
+        let epoch = self.groups.epochs.get_or_insert_with(term.group.clone(), || 0);
+        *epoch = term.epoch.max(*epoch);
         let newer = match &group.term {
             Some(known) if known.epoch > term.epoch => return false,
             Some(known) => known != term,
@@ -177,7 +179,10 @@ impl Node {
         if news.is_empty() && refreshes {
             news = office.any_member();
         }
-        if state.members.keys().any(|member| self.groups.hosts(name, member).is_none()) {
+        // Without locks there may be another coordinator with members of its own, and neither has anything to write, by
+        // which it would learn of the other.
+        if !self.groups.locks || state.members.keys().any(|member| self.groups.hosts(name, member).is_none())
+        {
             self.say_to(false, pulse.clone());
         }
         self.say_to(true, pulse);

@@ -36,6 +36,9 @@ pub(super) struct Groups {
     pub(super) visible: bool,
     doubts_stalls: bool,
     groups: Map<String, Group>,
+    /// The greatest epoch of a coordinator that this node has heard of, for each group that it ever took part in. Where the
+    /// storage is wiped, what it wrote under one of these may still be on its way.
+    epochs: Map<String, i32>,
     seats: Map<SeatId, Seat>,
     purposes: Map<LockId, Purpose>,
     /// What this node said to itself.
@@ -85,6 +88,7 @@ impl Groups {
             visible,
             doubts_stalls,
             groups: Map::new(),
+            epochs: Map::new(),
             seats: Map::new(),
             purposes: Map::new(),
             inbox: VecDeque::new(),
