@@ -12,6 +12,7 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Event, IdbDatabase, IdbTransaction};
 
 use super::failure::copy;
+use super::watchdog::Watchdog;
 use crate::log::{Durability, Plan, Store};
 use crate::platform::slot::Slot;
 use crate::platform::web::dom::{Exception, set};
@@ -36,6 +37,8 @@ pub(super) struct Connection {
     database: Database,
     handle: IdbDatabase,
     _errors: Closure<dyn FnMut(Event)>,
+    /// Watches its transactions.
+    pub(super) watchdog: Rc<Watchdog>,
     /// True once a transaction has completed on it.
     pub(super) proved: Cell<bool>,
 }
@@ -74,7 +77,8 @@ impl Connection {
         // would count as uncaught in some browsers.
         let errors = Closure::new(|event: Event| event.prevent_default());
         handle.set_onerror(Some(errors.as_ref().unchecked_ref()));
-        Self { database: handle.clone().into(), handle, _errors: errors, proved: Cell::new(false) }
+        let (watchdog, proved) = (Rc::default(), Cell::new(false));
+        Self { database: handle.clone().into(), handle, _errors: errors, watchdog, proved }
     }
 
     /// Calls `lost`, which must let go of the connection, when another tab wants to upgrade or delete the

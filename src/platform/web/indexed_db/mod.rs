@@ -7,5 +7,6 @@ mod quota;
 mod scan;
 mod storage;
 mod transaction;
+mod watchdog;
 
 pub use storage::IndexedDb;

@@ -91,5 +91,9 @@ pub(super) fn bytes(bytes: &[u8]) -> JsValue {
 
 /// The bytes of a stored value (Uint8Array) or key (ArrayBuffer).
 fn vec(stored: &JsValue) -> Vec<u8> {
-    Uint8Array::new(stored).to_vec()
+    match stored.dyn_ref::<Uint8Array>() {
+        // Another array of an array would be a copy.
+        Some(bytes) => bytes.to_vec(),
+        None => Uint8Array::new(stored).to_vec(),
+    }
 }

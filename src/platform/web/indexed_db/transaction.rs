@@ -1,10 +1,8 @@
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use gloo_timers::future::TimeoutFuture;
 use idb::ObjectStore;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
@@ -13,6 +11,7 @@ use web_sys::{Event, IdbRequest, IdbTransaction};
 use super::connection::Connection;
 use super::failure::{Failure, copy};
 use super::scan::{Pending, bytes, key_range};
+use super::watchdog::Watchdog;
 use crate::log::{Key, Plan, Rows, Store, Value, Write};
 use crate::platform::ports::{Apply, check_writes};
 use crate::platform::web::dom::Exception;
@@ -34,45 +33,46 @@ pub(super) async fn run(connection: &Connection, plan: &Plan, apply: Apply<'_>) 
 struct Transaction {
     handle: IdbTransaction,
     progress: Rc<Progress>,
-    _handlers: [Closure<dyn FnMut(Event)>; 3],
+    watchdog: Rc<Watchdog>,
+    _handler: Closure<dyn FnMut(Event)>,
 }
 
 /// What the events of a transaction have said so far.
 #[derive(Default)]
-struct Progress {
+pub(super) struct Progress {
     scanned: Cell<bool>,
     committing: Cell<bool>,
     /// The error of the request from which the abort follows.
     error: RefCell<Option<Exception>>,
     end: RefCell<Option<Result<(), Exception>>>,
+    /// How often the watchdog has seen it.
+    seen: Cell<u32>,
+    stalled: Cell<bool>,
     waker: Cell<Option<Waker>>,
 }
-
-/// A transaction that takes longer than two of these is given up. Two timers instead of one, because the
-/// first may be due merely since the page was frozen; what happened meanwhile is told before the second.
-///
-/// Storage that stalled four times is given up. That must take more than a minute: so long Chromium lets a renderer
-/// that was stopped inside a transaction (a debugger) keep everybody else out.
-const STALLED_MS: u32 = 9_000;
 
 impl Transaction {
     fn begin(connection: &Connection, plan: &Plan) -> Result<Self, Failure> {
         let handle = connection.begin(plan).map_err(|exception| Failure::of(exception, false))?;
         let progress = Rc::<Progress>::default();
-        let completed = Rc::clone(&progress);
-        let complete = Closure::new(move |_| completed.ended(Ok(())));
-        let (aborted, ending) = (Rc::clone(&progress), handle.clone());
-        let abort = Closure::new(move |_| aborted.ended(Err(aborted.cause(&ending))));
-        let (failed, failing) = (Rc::clone(&progress), handle.clone());
-        let error = Closure::new(move |event: Event| {
-            failed.failed(&event);
-            // The connection prevents the default, which is this. It is refused where it is done already.
-            let _ = failing.abort();
+        let (told, transaction) = (Rc::clone(&progress), handle.clone());
+        // One for all events: each is a closure to be made and to be freed.
+        let handler = Closure::new(move |event: Event| match event.type_().as_str() {
+            "complete" => told.ended(Ok(())),
+            "abort" => told.ended(Err(told.cause(&transaction))),
+            _ => {
+                told.failed(&event);
+                // The connection prevents the default, which is this. It is refused where it is done already.
+                let _ = transaction.abort();
+            }
         });
-        handle.set_oncomplete(Some(complete.as_ref().unchecked_ref()));
-        handle.set_onabort(Some(abort.as_ref().unchecked_ref()));
-        handle.set_onerror(Some(error.as_ref().unchecked_ref()));
-        Ok(Self { handle, progress, _handlers: [complete, abort, error] })
+        let listener = handler.as_ref().unchecked_ref();
+        handle.set_oncomplete(Some(listener));
+        handle.set_onabort(Some(listener));
+        handle.set_onerror(Some(listener));
+        let watchdog = Rc::clone(&connection.watchdog);
+        watchdog.watch(&progress);
+        Ok(Self { handle, progress, watchdog, _handler: handler })
     }
 
     /// Asks for the rows, and for the adds behind them.
@@ -139,10 +139,6 @@ impl Transaction {
 
     /// Waits until the transaction has ended or, where `scanned`, until the rows are there.
     async fn until(&self, scanned: bool) -> Result<(), Failure> {
-        let mut watchdog = pin!(async {
-            TimeoutFuture::new(STALLED_MS).await;
-            TimeoutFuture::new(STALLED_MS).await;
-        });
         let progress = &self.progress;
         poll_fn(|context| {
             if let Some(end) = progress.end.take() {
@@ -151,8 +147,11 @@ impl Transaction {
             if scanned && progress.scanned.get() {
                 return Poll::Ready(Ok(()));
             }
+            if progress.stalled.get() {
+                return Poll::Ready(Err(Failure::stalled(progress.committing.get())));
+            }
             progress.waker.set(Some(context.waker().clone()));
-            watchdog.as_mut().poll(context).map(|()| Err(Failure::stalled(progress.committing.get())))
+            Poll::Pending
         })
         .await
     }
@@ -160,6 +159,7 @@ impl Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
+        self.watchdog.forget(&self.progress);
         self.handle.set_oncomplete(None);
         self.handle.set_onabort(None);
         self.handle.set_onerror(None);
@@ -171,6 +171,15 @@ impl Drop for Transaction {
 }
 
 impl Progress {
+    /// The watchdog has seen it once more, of so many times at most.
+    pub(super) fn seen(&self, most: u32) {
+        self.seen.set(self.seen.get() + 1);
+        if self.seen.get() >= most {
+            self.stalled.set(true);
+            self.wake();
+        }
+    }
+
     fn scanned(&self) {
         self.scanned.set(true);
         self.wake();
