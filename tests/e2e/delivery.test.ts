@@ -1,9 +1,10 @@
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { Browser } from './harness/browser.ts'
+import { seeded } from './harness/chance.ts'
 import { CollectorProcess, until } from './harness/collector.ts'
 import { PageServer } from './harness/pages.ts'
-import { FaultProxy, seeded } from './harness/proxy.ts'
+import { FaultProxy } from './harness/proxy.ts'
 
 let pages: PageServer
 let browser: Browser

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { seeded } from './harness/proxy.ts'
+import { seeded } from './harness/chance.ts'
 import { Rig, type Seat } from './harness/rig.ts'
 
 const RECORDS = 20_000

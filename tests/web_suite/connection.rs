@@ -115,11 +115,39 @@ async fn opening_heals_within_three_attempts() {
     faults::restore();
     faults::fast_timers();
     let (backend, events) = (Database::new(), Events::default());
-    faults::fail_open(3, "UnknownError", "Internal error opening backing store for indexedDB.open.");
-    let storage = events.open(&backend.0).await.unwrap();
-    put(&storage, 1).await.unwrap();
-    assert_eq!(events.take(), []);
+    for (name, message) in DAMAGES {
+        faults::fail_open(3, name, message);
+        let storage = events.open(&backend.0).await.unwrap();
+        put(&storage, 1).await.unwrap();
+        assert_eq!(events.take(), [], "{message}");
+    }
     faults::restore();
+}
+
+/// What browsers say of a database that they cannot open.
+const DAMAGES: [(&str, &str); 4] = [
+    ("UnknownError", "Internal error opening backing store for indexedDB.open."),
+    ("UnknownError", "Connection to Indexed Database server lost. Refresh the page to try again"),
+    // A full disk that is none.
+    ("QuotaExceededError", "Encountered full disk while opening backing store for indexedDB.open."),
+    ("AbortError", "The connection was closed."),
+];
+
+#[wasm_bindgen_test]
+async fn a_database_that_cannot_be_opened_is_given_up_after_three_more_attempts_and_never_deleted() {
+    for (name, message) in DAMAGES {
+        faults::restore();
+        faults::fast_timers();
+        let (backend, events) = (Database::new(), Events::default());
+        storage_suite::put_replaces(&backend).await;
+        faults::fail_open(u32::MAX, name, message);
+        faults::watch();
+        assert_eq!(code(events.open(&backend.0).await), Some(Code::StorageFailed), "{message}");
+        assert_eq!(faults::seen(), "open open open open");
+        assert_eq!(events.take(), [StorageEvent::Degraded(format!("{name}: {message}"))]);
+        faults::restore();
+        put(&events.open(&backend.0).await.unwrap(), 1).await.unwrap();
+    }
 }
 
 #[wasm_bindgen_test]

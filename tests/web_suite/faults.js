@@ -192,6 +192,7 @@ export function watch() {
     })
   }
   note(IDBFactory.prototype, 'open', () => 'open')
+  note(IDBFactory.prototype, 'deleteDatabase', () => 'delete')
   note(IDBDatabase.prototype, 'transaction', (transaction, connection) => {
     connections.add(connection)
     transaction.addEventListener('complete', () => calls.push('complete'))

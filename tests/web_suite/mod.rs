@@ -1,19 +1,6 @@
 //! The browser's backends, in whatever kind of place the binary runs in.
 //!
-//! What browsers are known to do to a page's storage, and where it is played:
-//!
-//! | what happens | test |
-//! |---|---|
-//! | the server of IndexedDB is lost, for a while or for long | `connection`: healing, degrading, coming back |
-//! | a transaction is torn down under a live connection | `transaction`: the ways in which a connection dies |
-//! | the handle is closing; no close event; concurrent opens | `connection`: replaced once for all who wait, no orphan |
-//! | a frozen tab holds a transaction open | `transaction`: given up, a commit that never ends |
-//! | the backing store cannot be opened | `connection`: three attempts; `tests/e2e/storage.test.ts`: memory, and back |
-//! | a full disk that is none; a full disk that is one | `transaction`: estimates; `tests/log_node/quota.rs` |
-//! | the site's data are deleted | `connection`: another tab may wipe the database |
-//! | no IndexedDB: private windows, opaque origins | `connection`: told at once; `ports`: opens in memory |
-//! | another version is open, or has written | `connection`: blocked, refused |
-//! | durability is relaxed by default | `transaction`: the plan sets it |
+//! `docs/log.md` lists what browsers are known to do to a page's storage, and which of these tests does it.
 
 mod connection;
 mod faults;

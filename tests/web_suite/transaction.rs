@@ -181,6 +181,20 @@ async fn an_unknown_outcome_is_told_and_never_run_again() {
 }
 
 #[wasm_bindgen_test]
+async fn a_write_that_the_engine_lost_is_an_unknown_outcome_even_where_nothing_is_there() {
+    // The engine answers the write after the commit was asked for: nobody can tell this from the case above.
+    faults::restore();
+    let (backend, events) = (Database::new(), Events::default());
+    let storage = events.open(&backend.0).await.unwrap();
+    faults::refuse_commit(1, "UnknownError");
+    assert_eq!(code(&attempt(&storage, 1).await), Some(Code::StorageUnknownOutcome));
+    assert_eq!(stored(&backend).await, 0);
+    assert_eq!(code(&attempt(&storage, 1).await), None);
+    assert_eq!(events.take(), [StorageEvent::Reopened]);
+    faults::restore();
+}
+
+#[wasm_bindgen_test]
 async fn a_commit_that_the_browser_refuses_says_why() {
     let codes = [
         ("QuotaExceededError", Code::StorageQuotaExceeded),

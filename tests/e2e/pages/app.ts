@@ -1,7 +1,7 @@
 import { collectorSink, Kafka } from 'headwater'
 import { createTracker } from 'headwater/tracker'
 
-const library = { Kafka, collectorSink, createTracker }
+export const library = { Kafka, collectorSink, createTracker }
 
 declare global {
   /** What the tests drive from outside. */
