@@ -1,6 +1,6 @@
 //! What the pulses of the coordinator are to a member.
 
-use headwater::group::{MemberEvent, Membership, Partitions, Pulsed};
+use headwater::group::{MemberEvent, MemberOptions, Membership, Partitions, Pulsed};
 
 use crate::member::{Play, options, request};
 use crate::rig::set;
@@ -13,19 +13,28 @@ fn idle() -> Play {
 }
 
 #[test]
-fn while_pulses_come_a_member_needs_no_timer_and_says_once_an_interval_that_it_is_there() {
+fn while_pulses_come_a_member_needs_no_timer_and_says_before_its_session_ends_that_it_is_there() {
     let mut play = idle();
     let mut told = Vec::new();
-    for second in 2..=12 {
+    for second in 2..=60 {
         play.now.instant = second * 1_000;
         if play.member.pulse(play.now, 1) == Pulsed::Tells {
             told.push(second);
         }
         assert!(play.member.deadline().unwrap() >= play.now.instant + 6_000, "a second of grace");
     }
-    assert_eq!(told, [5, 9], "a quarter early is in time");
+    assert_eq!(told, [15, 29, 43, 57], "the pulse after that may come when two thirds of 30 s are over");
     assert!(play.on(MemberEvent::Tick).is_empty());
     assert_eq!(request(&play.wait()).owned, None, "and asks when they stay out");
+}
+
+#[test]
+fn a_member_of_a_short_session_says_with_each_pulse_that_it_is_there() {
+    let mut play = Play::joined(MemberOptions { session_timeout_ms: 6_000, ..options() }, set("t", 0..2));
+    for second in [6, 11, 16] {
+        play.now.instant = second * 1_000;
+        assert_eq!(play.member.pulse(play.now, 1), Pulsed::Tells);
+    }
 }
 
 #[test]

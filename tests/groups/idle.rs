@@ -8,14 +8,26 @@ fn is_news(message: &GroupMessage) -> bool {
 }
 
 #[test]
-fn an_idle_group_sends_a_pulse_and_one_word_of_each_member() {
+fn an_idle_group_sends_pulses_and_hardly_a_word_of_its_members() {
     let mut world = group(10, 10);
     world.pass(60_000);
     let before = world.sent;
     world.pass(60_000);
     let messages = world.sent - before;
-    // Beside them a heartbeat a minute, which looks at the topics, and what asked for it.
-    assert!(messages <= 20 * 10 + 3, "{messages} messages a minute for ten members of 3 s");
+    // A pulse each 3 s, and each of nine members that it is there at least every 20 s. Beside them a heartbeat a minute,
+    // which looks at the topics, and what asked for it.
+    assert!(messages <= 20 + 9 * 4 + 3, "{messages} messages a minute for ten members of 3 s");
+}
+
+#[test]
+fn members_that_say_little_are_never_asked_whether_they_are_there() {
+    let mut world = group(10, 10);
+    world.loses = Some(|message| {
+        assert!(!matches!(message, GroupMessage::Signal(Signal::Ping, ..)), "somebody is asked");
+        false
+    });
+    world.pass(600_000);
+    assert_eq!(shares(&mut world, &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]), [1; 10]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ impl Member {
     /// How long after its session timeout a member is thought to be fenced if it is silent.
     const FENCED_MS: u64 = 5_000;
     /// Kafka's session timeout, where the application named none.
-    const SESSION_MS: u64 = 45_000;
+    pub(super) const SESSION_MS: u64 = 45_000;
 
     pub(super) fn backoff(&self) -> u64 {
         (Self::BACKOFF_MS << self.retries.min(8)).min(Self::BACKOFF_MAX_MS)
@@ -89,7 +89,7 @@ impl Member {
         }
         // The holder may have a longer one than this member; whoever gives up before it is over, and begins again as the
         // only node, gives the holder all of it once more.
-        let session = u64::try_from(self.options.session_timeout_ms).unwrap_or(0).max(Self::SESSION_MS);
+        let session = self.session().max(Self::SESSION_MS);
         if now.instant > self.wanted_at + session + Self::FENCED_MS {
             return self.fail(now, error);
         }

@@ -260,9 +260,14 @@ impl Member {
         self.poll_by().into_iter().chain(next).min()
     }
 
-    /// How often it says that it is there.
+    /// How often it heartbeats where no pulses come.
     pub fn interval(&self) -> u64 {
         u64::from(self.interval_ms.max(0).unsigned_abs())
+    }
+
+    /// How long it may be silent.
+    pub(super) fn session(&self) -> u64 {
+        u64::try_from(self.options.session_timeout_ms).unwrap_or(Self::SESSION_MS)
     }
 
     fn tick(&mut self, now: Now) {

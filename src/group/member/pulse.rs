@@ -18,7 +18,8 @@ impl Member {
 
     /// The coordinator says that it is there, and that the group has this epoch. A member that has nothing to say or to
     /// hear puts its heartbeat off: as long as the pulses come it needs no timer of its own, and says that it is there
-    /// when everybody is awake anyway. Who holds no lock goes on: its heartbeats are all that tells of it.
+    /// when everybody is awake anyway, before two thirds of its session are over: whatever it says wakes all the others.
+    /// Who holds no lock goes on: its heartbeats are all that tells of it.
     pub fn pulse(&mut self, now: Now, epoch: i32) -> Pulsed {
         let due = self.due;
         let done = self.state == Membership::Stable && !(due.all || due.topics || due.owned || due.client);
@@ -32,8 +33,9 @@ impl Member {
         let interval = self.interval();
         let grace = Self::GRACE_MS.min(interval / 2);
         self.heartbeat_at = self.heartbeat_at.max(now.instant + interval + grace);
-        // Pulses do not come to the millisecond.
-        if now.instant + interval / 4 < self.said_at + interval {
+        // The next pulse would be too late, or may be: they do not come to the millisecond.
+        let next = now.instant + interval + interval / 4;
+        if next < self.said_at + self.session() * 2 / 3 {
             return Pulsed::Known;
         }
         self.said_at = now.instant;
