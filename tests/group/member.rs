@@ -151,10 +151,37 @@ fn after_a_lost_answer_the_next_heartbeat_says_everything() {
     let full = request(&play.wait());
     assert_eq!((full.epoch, full.owned.clone()), (1, Some(set("t", 0..2))));
     assert!(full.topics.is_some() && full.rebalance_timeout_ms == 60_000);
-    assert!(play.answer(&lost, 9, Some(set("t", 0..1))).is_empty(), "the late answer does not count");
-    assert_eq!(play.member.epoch(), 1);
     assert!(play.answer(&full, 2, Some(set("t", 0..2))).is_empty(), "it has this already");
     assert_eq!(play.member.epoch(), 2);
+    assert!(play.answer(&lost, 9, Some(set("t", 0..1))).is_empty(), "what was overtaken does not count");
+    assert_eq!(play.member.epoch(), 2);
+}
+
+#[test]
+fn a_late_answer_tells_how_far_the_coordinator_has_taken_the_member() {
+    let mut play = Play::joined(options(), set("t", 0..2));
+    let late = request(&play.wait());
+    assert!(play.wait().is_empty(), "nobody answered: it waits a moment");
+    let full = request(&play.wait());
+    assert_eq!(play.answer(&late, 2, Some(set("t", 0..1))), [MemberOutput::Revoke(set("t", 1..2))]);
+    assert_eq!(play.member.epoch(), 2);
+    assert!(play.answer(&full, 2, Some(set("t", 0..1))).is_empty());
+    assert_eq!(play.on(MemberEvent::Acknowledged), [MemberOutput::Assign(Partitions::new())]);
+    let acknowledges = play.sends(MemberEvent::Acknowledged);
+    assert_eq!((acknowledges.epoch, acknowledges.owned), (2, Some(set("t", 0..1))));
+}
+
+#[test]
+fn an_answer_to_who_this_member_was_before_does_not_count() {
+    let mut play = Play::joined(options(), Partitions::new());
+    let late = request(&play.wait());
+    let fenced = play.on(MemberEvent::Suspend);
+    assert_eq!(request(&fenced).epoch, LEAVE_EPOCH);
+    play.answer(&request(&fenced), 0, None);
+    let joins = play.sends(MemberEvent::Resume);
+    assert_eq!(joins.epoch, 0);
+    assert!(play.answer(&late, 7, Some(set("t", 0..1))).is_empty());
+    assert_eq!(play.member.epoch(), 0);
 }
 
 #[test]

@@ -16,12 +16,21 @@ impl Member {
         (Self::BACKOFF_MS << self.retries.min(8)).min(Self::BACKOFF_MAX_MS)
     }
 
-    /// The answer to heartbeat `correlation`; one that is not waited for any more does not count.
+    /// The answer to heartbeat `correlation`. One that is not waited for any more tells how far the coordinator has taken
+    /// this member: who did not hear that would be taken further by its next heartbeat, and in the end be fenced for an
+    /// epoch that it was never told.
     pub(super) fn answered(&mut self, now: Now, correlation: i32, answer: Result<HeartbeatResponse, Error>) {
         if self.in_flight.is_none() || correlation != self.correlation {
+            if let Ok(response) = answer
+                && correlation > self.heard
+                && self.is_member()
+            {
+                self.heard = correlation;
+                self.take(now, response);
+            }
             return;
         }
-        self.in_flight = None;
+        (self.in_flight, self.heard) = (None, correlation);
         match answer {
             _ if !self.is_member() => self.goodbye_said(now),
             Ok(response) => self.accepted(now, response),
@@ -55,7 +64,6 @@ impl Member {
 
     fn accepted(&mut self, now: Now, response: HeartbeatResponse) {
         self.retries = 0;
-        self.epoch = response.epoch;
         self.interval_ms = match self.options.heartbeat_interval_ms {
             -1 => response.heartbeat_interval_ms,
             own => own,
@@ -64,6 +72,16 @@ impl Member {
         if self.state == Membership::Acknowledging && !self.due.owned {
             self.state = Membership::Stable;
         }
+        self.take(now, response);
+        let Due { owned, topics, client, .. } = self.due;
+        if owned || topics || (client && self.options.client.prefer_visible) {
+            self.hurry(now);
+        }
+    }
+
+    /// Takes over what the coordinator has decided about this member.
+    fn take(&mut self, now: Now, response: HeartbeatResponse) {
+        self.epoch = response.epoch;
         let news = response.assignment.filter(|target| self.known.as_ref() != Some(target));
         if let Some(target) = news
             && self.state != Membership::PrepareLeaving
@@ -74,10 +92,6 @@ impl Member {
             self.told = false;
         }
         self.proceed(now);
-        let Due { owned, topics, client, .. } = self.due;
-        if owned || topics || (client && self.options.client.prefer_visible) {
-            self.hurry(now);
-        }
     }
 
     /// Another holds this `group.instance.id`. It may be this very member, whose answer was lost; or its predecessor, whose

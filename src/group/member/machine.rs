@@ -124,6 +124,8 @@ pub struct Member {
     /// What the application was asked to do and has not done.
     pub(super) step: Option<MemberOutput>,
     pub(super) correlation: i32,
+    /// The last heartbeat of which the answer counted; those of before count no more.
+    pub(super) heard: i32,
     /// Until when the answer to the last heartbeat is waited for.
     pub(super) in_flight: Option<Instant>,
     pub(super) heartbeat_at: Instant,
@@ -167,6 +169,7 @@ impl Member {
             told: false,
             step: None,
             correlation: 0,
+            heard: 0,
             in_flight: None,
             heartbeat_at: 0,
             said_at: 0,
@@ -316,6 +319,7 @@ impl Member {
     pub(super) fn join(&mut self, now: Now) {
         self.id = [self.options.client.id.as_str(), "-", &uuid(&mut self.random)].concat();
         self.state = Membership::Joining;
+        self.heard = self.correlation;
         self.doubted = false;
         self.due.all = true;
         self.heartbeat(now);
