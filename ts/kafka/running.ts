@@ -3,6 +3,7 @@ import type { Instance } from '../native/instance.ts'
 import type { NativeConsumer } from '../native/types.ts'
 import { fromNative, KafkaJSError } from './errors.ts'
 import type { Held } from './held.ts'
+import { turn } from './turns.ts'
 
 type Reject = (error: KafkaJSError) => void
 
@@ -112,7 +113,10 @@ export class RunningNode {
       const done = (value: T) => {
         underWay.delete(reject)
         this.forget()
-        resolve(value)
+        // Memory answers at once, where a storage has let the page do something else meanwhile.
+        const others = this.held && turn()
+        if (others === undefined) resolve(value)
+        else others.then(() => resolve(value))
       }
       const failed = (error: unknown) => {
         underWay.delete(reject)

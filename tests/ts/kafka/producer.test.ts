@@ -379,3 +379,15 @@ test('a timestamp that is empty is none: retention would delete what seems to be
   await producer.disconnect()
   expect(await kafka.admin().fetchTopicOffsetsByTimestamp('t', 1)).toEqual([{ partition: 0, offset: '0' }])
 })
+
+test('sends to memory one after another, which wait for nothing, let the page do something else', async () => {
+  const producer = await connected()
+  let others = 0
+  const timer = setInterval(() => (others += 1))
+  for (let sent = 0; sent < 50_000 && others < 3; sent++) {
+    await producer.send({ topic: 't', messages: [{ value: 'a' }] })
+  }
+  clearInterval(timer)
+  expect(others).toBe(3)
+  await producer.disconnect()
+})
