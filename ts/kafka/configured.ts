@@ -51,7 +51,7 @@ export interface ConsumerConfig extends RebalanceListener {
    * it. A tab that is closed or dies is noticed at once all the same: its locks tell.
    */
   heartbeatInterval?: number
-  /** How long a handler may go on when its partition is to go to another member. Default 60000. */
+  /** How long a handler may go on when its partition is to go to another member, or the consumer stops. Default 60000. */
   rebalanceTimeout?: number
   /** Give this member work only while its page is visible, as long as another member's is. Default false. */
   preferVisible?: boolean

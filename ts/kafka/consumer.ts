@@ -208,7 +208,10 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
     return this.readiness.promise
   }
 
-  /** Waits for the handlers that run, commits what they handled, and leaves the group. */
+  /**
+   * Waits for the handlers that run, for `rebalanceTimeout` at most, commits what they handled, and leaves the group. A
+   * handler must not await it.
+   */
   stop({ signal }: WaitOptions = {}): Promise<void> {
     const stopping =
       this.stopping ??

@@ -18,6 +18,11 @@ import type { GroupMember } from './shared.ts'
 import type { Subscription } from './subscription.ts'
 import { Waits } from './waits.ts'
 
+/** A stop that takes so long tells what it waits for. */
+const HINT_MS = 5_000
+const DEADLOCK =
+  'where it awaits stop() or disconnect(), each waits for the other, so call them without awaiting them in a handler'
+
 /** What a runner works with. */
 export interface RunnerOptions extends Omit<SessionOptions, 'pauses' | 'seeks' | 'topics'> {
   readonly node: NodeHandle
@@ -69,19 +74,41 @@ export class Runner {
     })
   }
 
-  /** Waits for handlers and their commit, until `signal` is aborted. */
+  /** Waits for handlers and their commit, until `signal` is aborted, and no longer than a group does. */
   async stop(signal?: AbortSignal): Promise<void> {
     this.stopping = true
     this.waits.end()
     // A wait for the group ends at once; a handler that runs is waited for.
     if (!this.joined) this.member?.run((native) => native.leave()).catch(() => undefined)
     this.session?.end()
-    let waiting = true
-    await Promise.race([this.over.finally(() => (waiting = false)), aborted(signal)])
-    if (!waiting) return
+    const over = new Waits()
+    await Promise.race([this.over.finally(() => over.end()), aborted(signal), this.patience(over)])
+    if (over.over) return
+    over.end()
     // What still runs counts no more, and the group need not wait for it.
     for (const work of this.session?.works ?? []) work.discard()
     await this.member?.run((native) => native.leave()).catch(() => undefined)
+  }
+
+  /** Resolves when the handlers that run have had their time. One that awaits the stop would otherwise never end. */
+  private async patience(over: Waits): Promise<void> {
+    const { rebalanceTimeout, log, groupId } = this.options
+    const works = () => [...(this.session?.works ?? [])]
+    const tell = (outcome: string) => {
+      if (over.over) return
+      for (const { assigned, offset } of works()) {
+        const { topic, partition } = assigned
+        log.warn(`${outcome}: ${DEADLOCK}`, { groupId, topic, partition, offset })
+      }
+    }
+    const hint = Math.min(HINT_MS, rebalanceTimeout)
+    await over.sleep(hint)
+    tell('The consumer is to stop, and waits for a handler')
+    await over.sleep(rebalanceTimeout - hint)
+    // What else keeps it from stopping gets no better by giving up.
+    while (!over.over && works().length === 0) await over.sleep(rebalanceTimeout)
+    tell('The consumer stops without a handler, whose message will come again')
+    if (!over.over) await this.session?.autoCommit()
   }
 
   /** The session that is under way. */

@@ -169,6 +169,32 @@ describe('stop', () => {
     await consumer.disconnect()
   })
 
+  test.each(['stop', 'disconnect'] as const)(
+    'that a handler waits for, %s, ends when the handler has had its time, and says why',
+    async (ending) => {
+      const { entries, logCreator } = logged()
+      const kafka = memory({ logLevel: 2, logCreator })
+      await send(kafka, 't', numbers(3))
+      const consumer = kafka.consumer({ groupId: 'g', rebalanceTimeout: 20 })
+      await consumer.subscribe({ topics: ['t'], fromBeginning: true })
+      const handled: string[] = []
+      await consumer.run({
+        eachMessage: async (payload) => {
+          if (textOf(payload) === '1') await consumer[ending]()
+          handled.push(textOf(payload))
+        },
+      })
+      await until(() => handled.length === 2, 'the handler goes on')
+      expect(handled).toEqual(['0', '1'])
+      // The message whose handler was given up comes again; what was handled before it does not.
+      expect(await committed(kafka, 't')).toEqual(['1'])
+      const message = expect.stringMatching(/stop\(\) or disconnect\(\), each waits for the other/)
+      const warning = expect.objectContaining({ message, topic: 't', partition: 0, offset: '1' })
+      expect(entries.map(({ log }) => log)).toContainEqual(warning)
+      await consumer.disconnect()
+    },
+  )
+
   test('is one, however often it is called, and tells so once', async () => {
     const { consumer } = await reading(memory(), 't')
     const types: string[] = []
