@@ -22,6 +22,18 @@ export class Assigned implements TopicPartition {
     this.since = since
   }
 
+  /** Nothing of it is handled any more: it is somebody else's. */
+  hold(): void {
+    this.since = Number.POSITIVE_INFINITY
+    this.work?.discard()
+  }
+
+  /** Nothing of it is handled or committed any more: it is gone. */
+  lose(): void {
+    this.hold()
+    this.resolved = undefined
+  }
+
   /** How many offsets are not handled, where that is known. */
   get lag(): bigint | undefined {
     const at = this.resolved ?? this.from

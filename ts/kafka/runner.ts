@@ -184,7 +184,7 @@ export class Runner {
         const error = fromNative(thrown)
         if (this.progressed) failures = 0
         if (this.stopping) log.debug(`Stopped although: ${error.message}`, { groupId })
-        else if (failures === retry.retries || !isPassing(error)) return error
+        else if (failures === retry.retries || !this.isPassing(error)) return error
         else {
           failures += 1
           const wait = retryTime(retry, failures)
@@ -253,6 +253,12 @@ export class Runner {
     }
   }
 
+  /** True for errors that joining again may cure: a storage that fails at times, a group or a topic that was lost. */
+  private isPassing({ retriable, kind, type }: KafkaJSError): boolean {
+    const gone = type === 'UNKNOWN_TOPIC_OR_PARTITION' && this.manual === undefined
+    return retriable || kind === 'Closed' || kind === 'Fenced' || gone
+  }
+
   private async resolve(): Promise<{ topic: string; fromBeginning: boolean }[]> {
     const { node, subscription } = this.options
     if (!subscription.hasPatterns) return subscription.resolve([], this.since)
@@ -313,9 +319,4 @@ function stopped(): KafkaJSError {
 function isRetriable(error: unknown): boolean {
   const { cause, retriable } = error as Partial<KafkaJSError>
   return cause === undefined || cause === null ? retriable === true : isRetriable(cause)
-}
-
-/** True for errors that joining again may cure: a storage that fails at times, a group that was lost. */
-function isPassing(error: KafkaJSError): boolean {
-  return error.retriable || error.kind === 'Closed' || error.kind === 'Fenced'
 }

@@ -14,7 +14,7 @@ import type { Logger } from './logger.ts'
 import type { Pauses } from './pauses.ts'
 import { type RetryOptions, retryTime } from './retry.ts'
 import type { Member } from './running.ts'
-import { Waits } from './waits.ts'
+import { Turns, Waits } from './waits.ts'
 
 /** What a session works with. */
 export interface SessionOptions {
@@ -236,12 +236,37 @@ export class Session implements Around {
     try {
       await this.commit()
     } catch (thrown) {
-      // They stay uncommitted, and go with the next commit; what this member has lost, another commits.
       const error = fromNative(thrown)
-      this.log.warn(`Offsets were not committed: ${error.message}`, { groupId: this.options.groupId })
-      if (!error.retriable && error.kind !== 'Fenced') this.fail(error)
-      if (error.type === 'UNKNOWN_MEMBER_ID' || error.type === 'FENCED_MEMBER_EPOCH') this.holdBack()
+      if (this.isGone(error)) await this.commitEach()
+      else this.uncommitted(error)
     }
+  }
+
+  /** A topic was deleted under its reader: what was handled of the others is committed all the same. */
+  private async commitEach(): Promise<void> {
+    for (const { topic, partitions } of this.assignment.uncommitted().topics) {
+      for (const each of partitions) {
+        const assigned = this.assignment.get({ topic, ...each })
+        await this.commit({ topics: [{ topic, partitions: [each] }] }).catch((thrown: unknown) => {
+          const error = fromNative(thrown)
+          this.uncommitted(error)
+          // The group will take it away: until then nothing of it is handled, or committed.
+          if (this.isGone(error)) assigned?.lose()
+        })
+      }
+    }
+  }
+
+  /** True where the group's partition is there no more, which is nothing to give up because of. */
+  private isGone({ type }: KafkaJSError): boolean {
+    return type === 'UNKNOWN_TOPIC_OR_PARTITION' && this.options.manual === undefined
+  }
+
+  /** They stay uncommitted, and go with the next commit; what this member has lost, another commits. */
+  private uncommitted(error: KafkaJSError): void {
+    this.log.warn(`Offsets were not committed: ${error.message}`, { groupId: this.options.groupId })
+    if (!error.retriable && error.kind !== 'Fenced' && !this.isGone(error)) this.fail(error)
+    if (error.type === 'UNKNOWN_MEMBER_ID' || error.type === 'FENCED_MEMBER_EPOCH') this.holdBack()
   }
 
   /** Commits these offsets, or what is resolved; one commit at a time, so that none overtakes another. */
@@ -251,12 +276,7 @@ export class Session implements Around {
 
   /** The group has put this member out, and will say so: until then nothing is handled that others handle already. */
   private holdBack(): void {
-    for (const place of this.assignment.places()) {
-      const assigned = this.assignment.get(place)
-      if (assigned === undefined) continue
-      assigned.since = Number.POSITIVE_INFINITY
-      assigned.work?.discard()
-    }
+    for (const assigned of this.assignment) assigned.hold()
   }
 
   private async commitNow(offsets: OffsetsByTopicPartition): Promise<void> {
@@ -461,21 +481,5 @@ export class Session implements Around {
     if (topicsNotSubscribed.length === 0) return
     const member = { groupId, generationId: this.epoch, memberId: this.memberId }
     emit('RECEIVED_UNSUBSCRIBED_TOPICS', { ...member, assignedTopics, topicsSubscribed, topicsNotSubscribed })
-  }
-}
-
-/** Runs one after the other; the first at once. */
-class Turns {
-  private last: Promise<unknown> | undefined
-
-  run(task: () => Promise<void>): Promise<void> {
-    const turn = this.last === undefined ? task() : this.last.then(task)
-    const over: Promise<void> = turn
-      .catch(() => undefined)
-      .then(() => {
-        if (this.last === over) this.last = undefined
-      })
-    this.last = over
-    return turn
   }
 }

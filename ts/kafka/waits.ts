@@ -34,3 +34,19 @@ export class Waits {
     for (const wake of [...this.waiting]) wake()
   }
 }
+
+/** Runs one after the other; the first at once. */
+export class Turns {
+  private last: Promise<unknown> | undefined
+
+  run(task: () => Promise<void>): Promise<void> {
+    const turn = this.last === undefined ? task() : this.last.then(task)
+    const over: Promise<void> = turn
+      .catch(() => undefined)
+      .then(() => {
+        if (this.last === over) this.last = undefined
+      })
+    this.last = over
+    return turn
+  }
+}
