@@ -3,6 +3,7 @@
 mod connection;
 mod connections;
 mod failure;
+mod progress;
 mod quota;
 mod scan;
 mod storage;

@@ -1,15 +1,15 @@
-use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 
 use idb::ObjectStore;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
-use web_sys::{Event, IdbRequest, IdbTransaction};
+use web_sys::{Event, IdbTransaction};
 
 use super::connection::Connection;
 use super::failure::{Failure, copy};
+use super::progress::Progress;
 use super::scan::{Pending, bytes, key_range};
 use super::watchdog::Watchdog;
 use crate::log::{Key, Plan, Rows, Store, Value, Write};
@@ -35,20 +35,6 @@ struct Transaction {
     progress: Rc<Progress>,
     watchdog: Rc<Watchdog>,
     _handler: Closure<dyn FnMut(Event)>,
-}
-
-/// What the events of a transaction have said so far.
-#[derive(Default)]
-pub(super) struct Progress {
-    scanned: Cell<bool>,
-    committing: Cell<bool>,
-    /// The error of the request from which the abort follows.
-    error: RefCell<Option<Exception>>,
-    end: RefCell<Option<Result<(), Exception>>>,
-    /// How often the watchdog has seen it.
-    seen: Cell<u32>,
-    stalled: Cell<bool>,
-    waker: Cell<Option<Waker>>,
 }
 
 impl Transaction {
@@ -166,48 +152,6 @@ impl Drop for Transaction {
         if !self.progress.committing.get() {
             // Refused where the transaction has ended already.
             let _ = self.handle.abort();
-        }
-    }
-}
-
-impl Progress {
-    /// The watchdog has seen it once more, of so many times at most.
-    pub(super) fn seen(&self, most: u32) {
-        self.seen.set(self.seen.get() + 1);
-        if self.seen.get() >= most {
-            self.stalled.set(true);
-            self.wake();
-        }
-    }
-
-    fn scanned(&self) {
-        self.scanned.set(true);
-        self.wake();
-    }
-
-    /// A request failed. Requests that an abort takes along fail after the one that is the cause.
-    fn failed(&self, event: &Event) {
-        let request = event.target().and_then(|target| target.dyn_into::<IdbRequest>().ok());
-        let error = request.and_then(|request| request.error().ok().flatten());
-        if let Some(error) = error.filter(|error| error.name() != "AbortError") {
-            self.error.borrow_mut().get_or_insert(Exception { name: error.name(), message: error.message() });
-        }
-    }
-
-    fn cause(&self, transaction: &IdbTransaction) -> Exception {
-        let own =
-            || transaction.error().map(|error| Exception { name: error.name(), message: error.message() });
-        self.error.take().or_else(own).unwrap_or_else(|| Exception::named("AbortError"))
-    }
-
-    fn ended(&self, end: Result<(), Exception>) {
-        self.end.replace(Some(end));
-        self.wake();
-    }
-
-    fn wake(&self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
         }
     }
 }

@@ -3,7 +3,7 @@ use std::rc::{Rc, Weak};
 
 use gloo_timers::callback::Timeout;
 
-use super::transaction::Progress;
+use super::progress::Progress;
 
 /// Gives up the transactions of a connection that do not end. One timer watches all that are under way, and runs on
 /// from one to the next: a timer each would be set and cleared with every append.
