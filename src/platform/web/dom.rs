@@ -1,5 +1,6 @@
 use js_sys::Reflect;
 use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{Event, IdbRequest};
 
 /// What a DOM exception said. It is copied: no error holds a JavaScript value.
 #[derive(Clone, Default)]
@@ -15,6 +16,12 @@ impl Exception {
     pub(super) fn of(thrown: &JsValue) -> Self {
         let text = |name| property(thrown, name).and_then(|value| value.as_string()).unwrap_or_default();
         Self { name: text("name"), message: text("message") }
+    }
+
+    /// Why the request failed that an event is about.
+    pub(super) fn of_request(event: &Event) -> Option<Self> {
+        let request = event.target()?.dyn_into::<IdbRequest>().ok()?;
+        request.error().ok().flatten().map(|error| Self::of(&error))
     }
 
     /// One with a name alone.

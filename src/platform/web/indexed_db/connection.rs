@@ -73,9 +73,13 @@ impl Connection {
     }
 
     fn new(handle: IdbDatabase) -> Self {
-        // Errors of requests bubble up to here after the transaction has dealt with them. Unprevented, they
-        // would count as uncaught in some browsers.
-        let errors = Closure::new(|event: Event| event.prevent_default());
+        // Requests that an abort takes along fail, and bubble up to here. Unprevented, that would count as uncaught in
+        // some browsers. Of any other failure the default, an abort, must go on where the transaction let it.
+        let errors = Closure::new(|event: Event| {
+            if Exception::of_request(&event).is_some_and(|error| error.name == "AbortError") {
+                event.prevent_default();
+            }
+        });
         handle.set_onerror(Some(errors.as_ref().unchecked_ref()));
         let (watchdog, proved) = (Rc::default(), Cell::new(false));
         Self { database: handle.clone().into(), handle, _errors: errors, watchdog, proved }

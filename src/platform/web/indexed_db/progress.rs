@@ -1,26 +1,54 @@
 use std::cell::{Cell, RefCell};
-use std::task::Waker;
+use std::future::poll_fn;
+use std::task::{Poll, Waker};
 
-use wasm_bindgen::JsCast;
-use web_sys::{Event, IdbRequest, IdbTransaction};
+use web_sys::{Event, IdbTransaction};
 
+use super::failure::Failure;
 use crate::platform::web::dom::Exception;
 
 /// What the events of a transaction have said so far.
 #[derive(Default)]
 pub(super) struct Progress {
-    pub(super) scanned: Cell<bool>,
-    pub(super) committing: Cell<bool>,
+    scanned: Cell<bool>,
+    committing: Cell<bool>,
     /// The error of the request from which the abort follows.
     error: RefCell<Option<Exception>>,
-    pub(super) end: RefCell<Option<Result<(), Exception>>>,
+    end: RefCell<Option<Result<(), Exception>>>,
     /// How often the watchdog has seen it.
     seen: Cell<u32>,
-    pub(super) stalled: Cell<bool>,
-    pub(super) waker: Cell<Option<Waker>>,
+    stalled: Cell<bool>,
+    waker: Cell<Option<Waker>>,
 }
 
 impl Progress {
+    /// Waits until the transaction has ended or, where `scanned`, until the rows are there.
+    pub(super) async fn until(&self, scanned: bool) -> Result<(), Failure> {
+        poll_fn(|context| {
+            if let Some(end) = self.end.take() {
+                return Poll::Ready(end.map_err(|cause| Failure::of(cause, self.committing.get())));
+            }
+            if scanned && self.scanned.get() {
+                return Poll::Ready(Ok(()));
+            }
+            if self.stalled.get() {
+                return Poll::Ready(Err(Failure::stalled(self.committing.get())));
+            }
+            self.waker.set(Some(context.waker().clone()));
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// The commit was asked for.
+    pub(super) fn committing(&self) {
+        self.committing.set(true);
+    }
+
+    pub(super) fn is_committing(&self) -> bool {
+        self.committing.get()
+    }
+
     /// The watchdog has seen it once more, of so many times at most.
     pub(super) fn seen(&self, most: u32) {
         self.seen.set(self.seen.get() + 1);
@@ -30,6 +58,7 @@ impl Progress {
         }
     }
 
+    /// The rows are there.
     pub(super) fn scanned(&self) {
         self.scanned.set(true);
         self.wake();
@@ -37,16 +66,14 @@ impl Progress {
 
     /// A request failed. Requests that an abort takes along fail after the one that is the cause.
     pub(super) fn failed(&self, event: &Event) {
-        let request = event.target().and_then(|target| target.dyn_into::<IdbRequest>().ok());
-        let error = request.and_then(|request| request.error().ok().flatten());
-        if let Some(error) = error.filter(|error| error.name() != "AbortError") {
-            self.error.borrow_mut().get_or_insert(Exception { name: error.name(), message: error.message() });
+        if let Some(error) = Exception::of_request(event).filter(|error| error.name != "AbortError") {
+            self.error.borrow_mut().get_or_insert(error);
         }
     }
 
+    /// Why it was aborted.
     pub(super) fn cause(&self, transaction: &IdbTransaction) -> Exception {
-        let own =
-            || transaction.error().map(|error| Exception { name: error.name(), message: error.message() });
+        let own = || transaction.error().map(|error| Exception::of(&error));
         self.error.take().or_else(own).unwrap_or_else(|| Exception::named("AbortError"))
     }
 

@@ -1,6 +1,4 @@
-use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::Poll;
 
 use idb::ObjectStore;
 use wasm_bindgen::JsCast;
@@ -18,15 +16,16 @@ use crate::platform::web::dom::Exception;
 
 /// Runs one plan as one transaction.
 ///
-/// Scans and `plan.adds` are asked for at once; `apply` runs in the turn in which the last scan succeeds, and
-/// the writes and the commit follow in the same turn: a page that is frozen or busy later holds nobody up.
+/// `plan.adds` and scans are asked for at once, in this order: where an add fails, that is known before the last scan
+/// has succeeded. `apply` runs in the turn in which it does, and the writes and the commit follow in the same turn: a
+/// page that is frozen or busy later holds nobody up.
 pub(super) async fn run(connection: &Connection, plan: &Plan, apply: Apply<'_>) -> Result<(), Failure> {
     let transaction = Transaction::begin(connection, plan)?;
     let scans = transaction.ask(plan).map_err(thrown)?;
-    transaction.until(true).await?;
+    transaction.progress.until(true).await?;
     transaction.finish(plan, scans, apply)?;
     // What a plan only read is read: there is nothing to wait for.
-    if plan.read_only() { Ok(()) } else { transaction.until(false).await }
+    if plan.read_only() { Ok(()) } else { transaction.progress.until(false).await }
 }
 
 /// One transaction and its handlers. Dropped before its commit it aborts, and nothing is written.
@@ -48,8 +47,11 @@ impl Transaction {
             "abort" => told.ended(Err(told.cause(&transaction))),
             _ => {
                 told.failed(&event);
-                // The connection prevents the default, which is this. It is refused where it is done already.
-                let _ = transaction.abort();
+                // The default does the same, but counts as uncaught in some browsers. Behind the commit only the
+                // default can abort: prevented there, what was asked for beside it would be committed.
+                if transaction.abort().is_ok() {
+                    event.prevent_default();
+                }
             }
         });
         let listener = handler.as_ref().unchecked_ref();
@@ -61,21 +63,23 @@ impl Transaction {
         Ok(Self { handle, progress, watchdog, _handler: handler })
     }
 
-    /// Asks for the rows, and for the adds behind them.
+    /// Asks for the adds, and for the rows behind them.
     fn ask(&self, plan: &Plan) -> Result<Vec<Pending>, idb::Error> {
+        for (store, key, value) in &plan.adds {
+            self.add(*store, key, value)?;
+        }
         let mut scans = Vec::with_capacity(plan.scans.len());
         for scan in &plan.scans {
             scans.push(Pending::issue(&self.store(scan.store())?, scan)?);
-        }
-        for (store, key, value) in &plan.adds {
-            self.add(*store, key, value)?;
         }
         // The last one that asks for anything: requests succeed in the order in which they were made.
         let asked = scans.iter_mut().rev().any(|scan| {
             let progress = Rc::clone(&self.progress);
             scan.on_success(move || progress.scanned())
         });
-        self.progress.scanned.set(!asked);
+        if !asked {
+            self.progress.scanned();
+        }
         Ok(scans)
     }
 
@@ -119,27 +123,8 @@ impl Transaction {
         #[allow(deprecated, reason = "the binding dates from before the call was standardised")]
         let asked = self.handle.commit();
         asked.map_err(|thrown| Failure::of(Exception::of(&thrown), false))?;
-        self.progress.committing.set(true);
+        self.progress.committing();
         Ok(())
-    }
-
-    /// Waits until the transaction has ended or, where `scanned`, until the rows are there.
-    async fn until(&self, scanned: bool) -> Result<(), Failure> {
-        let progress = &self.progress;
-        poll_fn(|context| {
-            if let Some(end) = progress.end.take() {
-                return Poll::Ready(end.map_err(|cause| Failure::of(cause, progress.committing.get())));
-            }
-            if scanned && progress.scanned.get() {
-                return Poll::Ready(Ok(()));
-            }
-            if progress.stalled.get() {
-                return Poll::Ready(Err(Failure::stalled(progress.committing.get())));
-            }
-            progress.waker.set(Some(context.waker().clone()));
-            Poll::Pending
-        })
-        .await
     }
 }
 
@@ -149,7 +134,7 @@ impl Drop for Transaction {
         self.handle.set_oncomplete(None);
         self.handle.set_onabort(None);
         self.handle.set_onerror(None);
-        if !self.progress.committing.get() {
+        if !self.progress.is_committing() {
             // Refused where the transaction has ended already.
             let _ = self.handle.abort();
         }
