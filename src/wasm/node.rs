@@ -193,21 +193,27 @@ impl Node {
     pub fn send(
         &self,
         topic: String,
-        frames: &[u8],
+        frames: Vec<u8>,
         ends: &[u32],
         acks: i32,
         create: bool,
         compression: i32,
     ) -> Promise {
         let (acks, compression) = (Acks::from_number(acks), Compression::from_number(compression));
+        let call = |frames| Call::Send { topic: topic.clone(), frames, acks, create, compression };
         let mut start = 0;
-        let calls = ends.iter().map(|end| {
-            let end = *end as usize;
-            let frames = frames.get(start..end).unwrap_or_default().to_vec();
-            start = end;
-            Call::Send { topic: topic.clone(), frames, acks, create, compression }
-        });
-        let asked = self.driver.calls(calls.collect());
+        let calls = match ends {
+            // The bytes of one call are its own: they are many, and need not be copied.
+            [end] if *end as usize == frames.len() => vec![call(frames)],
+            ends => ends
+                .iter()
+                .map(|end| {
+                    let from = core::mem::replace(&mut start, *end as usize);
+                    call(frames.get(from..start).unwrap_or_default().to_vec())
+                })
+                .collect(),
+        };
+        let asked = self.driver.calls(calls);
         promise(Box::pin(async move {
             let answers = Array::new();
             for call in asked {

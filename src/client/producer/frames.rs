@@ -46,14 +46,18 @@ impl<'a> Frames<'a> {
         Ok(taken)
     }
 
+    fn chunk<const N: usize>(&mut self) -> Result<[u8; N], Error> {
+        let (chunk, rest) = self.rest.split_first_chunk::<N>().ok_or_else(malformed)?;
+        self.rest = rest;
+        Ok(*chunk)
+    }
+
     fn i32(&mut self) -> Result<i32, Error> {
-        let bytes = self.take(4)?.first_chunk::<4>().ok_or_else(malformed)?;
-        Ok(i32::from_le_bytes(*bytes))
+        self.chunk().map(i32::from_le_bytes)
     }
 
     fn i64(&mut self) -> Result<i64, Error> {
-        let bytes = self.take(8)?.first_chunk::<8>().ok_or_else(malformed)?;
-        Ok(i64::from_le_bytes(*bytes))
+        self.chunk().map(i64::from_le_bytes)
     }
 
     fn nullable(&mut self) -> Result<Option<&'a [u8]>, Error> {

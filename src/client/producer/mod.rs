@@ -84,6 +84,8 @@ pub struct Producer {
 impl Producer {
     /// Records that may wait for storage, in bytes, before `send` is refused with `QUEUE_FULL`.
     const QUEUE_BYTES_MAX: usize = 64 << 20;
+    /// What a record weighs, about, so that the list of many need not move while it grows.
+    const FRAME_BYTES_GUESS: usize = 128;
     /// How often a failed transaction is tried again before its sends fail.
     const ATTEMPTS_MAX: u32 = 8;
 
@@ -170,7 +172,11 @@ impl Producer {
         frames: &[u8],
         mut put: impl FnMut(TopicPartition, &Frame<'_>, Option<Timestamp>),
     ) -> Result<(), Error> {
-        let frames: Vec<Frame<'_>> = Frames::new(frames).collect::<Result<_, _>>()?;
+        let mut taken = Vec::with_capacity(frames.len() / Self::FRAME_BYTES_GUESS + 1);
+        for frame in Frames::new(frames) {
+            taken.push(frame?);
+        }
+        let frames: Vec<Frame<'_>> = taken;
         check(topic, &frames)?;
         let append_time = topic.config.log_append_time().then_some(now.timestamp);
         for frame in &frames {
