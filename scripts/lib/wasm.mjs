@@ -160,7 +160,7 @@ async function writeGlue(artifact, folder, name) {
   const { build } = await import('esbuild')
   const script = readFileSync(join(folder, `${name}.js`), 'utf8')
   const bundle = await build({
-    stdin: { contents: startedByModule(script), resolveDir: folder },
+    stdin: { contents: ofText(startedByModule(script)), resolveDir: folder },
     bundle: true,
     write: false,
     format: 'iife',
@@ -206,6 +206,14 @@ function startedByModule(script) {
   const known = /^export \{ initSync, __wbg_init as default \};?$/m
   if (!known.test(script)) throw new Error('the glue is started in another way than it was')
   return script.replace(known, start.join('\n'))
+}
+
+/** What is no text would be written to the wasm's memory, wherever that ends: whoever passes it is told instead. */
+function ofText(script) {
+  const known = /^function passStringToWasm0\(arg, malloc, realloc\) \{$/m
+  if (!known.test(script)) throw new Error('text is passed in another way than it was')
+  const check = "    if (typeof arg !== 'string') throw new TypeError('text was expected, not ' + typeof arg)"
+  return script.replace(known, (start) => `${start}\n${check}`)
 }
 
 /** The parts are optimised each by itself, and written as `<artifact>-core` and `<artifact>-late`. */

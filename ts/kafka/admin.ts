@@ -15,7 +15,7 @@ import type { SeekEntry } from './trim.ts'
 export interface TopicConfig {
   /** A name of up to 249 of the characters `a-z A-Z 0-9 . _ -`. */
   topic: string
-  /** -1 leaves it to `replicaAssignment`. Default 1. */
+  /** 1 to 1000; -1 leaves it to `replicaAssignment`. Default 1. */
   numPartitions?: number
   /** Accepted and ignored: there is one copy. */
   replicationFactor?: number
@@ -29,7 +29,7 @@ export interface TopicConfig {
 export interface TopicPartitionConfig {
   /** The topic that is to grow. */
   topic: string
-  /** How many partitions it is to have in all. */
+  /** How many partitions it is to have in all, up to 1000. */
   count: number
   /** The nodes of each new partition: node 0 is the only one. */
   assignments?: number[][]
@@ -186,7 +186,7 @@ export class Admin extends Client<AdminEvents, ConnectionPayloads> {
     timestamp?: number | bigint,
     { signal }: CallOptions = {},
   ): Promise<{ partition: number; offset: string }[]> {
-    return this.withTopics(signal, (all) => all.offsetsAt(topic, BigInt(timestamp ?? -1)))
+    return this.withTopics(signal, (all) => all.offsetsAt(topic, timestamp ?? -1))
   }
 
   /**

@@ -1,3 +1,4 @@
+import { KafkaJSNonRetriableError } from './errors.ts'
 import type { Logger } from './logger.ts'
 import { type PartitionMetadata, partitionMetadata } from './partitioners.ts'
 import { AssignerProtocol } from './protocol.ts'
@@ -71,6 +72,8 @@ const roundRobin: PartitionAssigner = ({ cluster }) => ({
   },
 })
 
+const BUILT_IN: BuiltInAssigner[] = ['uniform', 'range', 'roundRobin']
+
 /** What KafkaJS calls the assigner that the log calls `roundRobin`. */
 const ROUND_ROBIN = 'RoundRobinAssigner'
 
@@ -116,7 +119,12 @@ export class Assigners {
       getNodeIds: () => [0],
     }
     this.names = wanted.map((assigner) => {
-      if (typeof assigner === 'string') return publicName(assigner)
+      if (typeof assigner === 'string') {
+        if (BUILT_IN.includes(assigner)) return publicName(assigner)
+        throw new KafkaJSNonRetriableError(
+          `Invalid partitionAssigners: there is no ${assigner} in ${BUILT_IN}`,
+        )
+      }
       const made = assigner({ cluster, groupId, logger })
       this.own.push(made)
       return made.name

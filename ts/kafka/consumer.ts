@@ -25,9 +25,12 @@ import { abortable } from './signal.ts'
 import { MessageStream, type StreamOptions } from './stream.ts'
 import { Subscription } from './subscription.ts'
 import {
+  long,
+  validateFunctions,
   validateNumbers,
   validateOffsets,
   validatePartitions,
+  validatePlaces,
   validateSeek,
   validateSubscription,
 } from './validate.ts'
@@ -43,6 +46,15 @@ const NUMBERS = [
   'maxWaitTimeInMs',
   'stallTimeout',
   'lagInterval',
+]
+
+/** What of what `run` is given is a function. */
+const HANDLERS = [
+  'eachMessage',
+  'eachBatch',
+  'onPartitionsAssigned',
+  'onPartitionsRevoked',
+  'onPartitionsLost',
 ]
 
 /** What `subscribe` is given. */
@@ -86,6 +98,10 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
       throw new KafkaJSNonRetriableError('Consumer groupId must be a non-empty string.')
     }
     validateNumbers(config, NUMBERS)
+    const { groupInstanceId = null } = config
+    if (groupInstanceId !== null && (typeof groupInstanceId !== 'string' || groupInstanceId === '')) {
+      throw new KafkaJSNonRetriableError('Consumer groupInstanceId must be a non-empty string.')
+    }
     if (heartbeatInterval >= sessionTimeout) {
       throw new KafkaJSNonRetriableError(
         `Consumer heartbeatInterval (${heartbeatInterval}) must be lower than sessionTimeout (${sessionTimeout}). It is recommended to set heartbeatInterval to approximately a third of the sessionTimeout.`,
@@ -176,7 +192,14 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
       this.log.warn('consumer#run was called, but the consumer is already running', { groupId })
       return
     }
+    const { autoCommitInterval, autoCommitThreshold, eachMessage, eachBatch } = config
     validateNumbers(config, ['partitionsConsumedConcurrently'], 1)
+    if (autoCommitInterval !== null) validateNumbers(config, ['autoCommitInterval'])
+    if (autoCommitThreshold !== null) validateNumbers(config, ['autoCommitThreshold'])
+    validateFunctions(config, HANDLERS)
+    if (!eachMessage && !eachBatch) {
+      this.log.warn('consumer#run was called without eachMessage and eachBatch: nothing is read', { groupId })
+    }
     this.begin(config)
     const { ready } = this
     await ready.catch(() => config.signal?.throwIfAborted())
@@ -222,15 +245,21 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
     return stopping
   }
 
-  /** Commits these offsets: each is the next to read. Without any, what was handled and is not committed. */
+  /**
+   * Commits these offsets: each is the next to read. Without any, what was handled and is not committed. Waits for the
+   * first join where `run` was not awaited.
+   */
   async commitOffsets(offsets: GivenOffset[] = [], { signal }: CallOptions = {}): Promise<void> {
     validateOffsets(offsets)
-    const session = this.running().current()
+    const runner = this.running()
     const topics = offsets.map(({ topic, offset, ...rest }) => ({
       topic,
       partitions: [{ ...rest, offset: String(offset) }],
     }))
-    await abortable(signal, () => session.commit(topics.length === 0 ? undefined : { topics }))
+    await abortable(signal, async () => {
+      if (!runner.began) await this.ready
+      await runner.current().commit(topics.length === 0 ? undefined : { topics })
+    })
   }
 
   /** Reads on from an offset; '-1' is the end, '-2' the beginning. The last call wins. */
@@ -282,6 +311,7 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
     partitions: TopicPartition[] = this.assignment(),
     { signal }: CallOptions = {},
   ): Promise<TopicPartitionOffsetAndMetadata[]> {
+    validatePlaces(partitions)
     return abortable(signal, () => committedOf(this.connected().node, this.groupId, partitions))
   }
 
@@ -290,6 +320,7 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
     partitions: TopicPartition[] = this.assignment(),
     { signal }: CallOptions = {},
   ): Promise<TopicPartitionOffset[]> {
+    validatePlaces(partitions)
     return abortable(signal, () => endsOf(this.connected().node, partitions, 'low'))
   }
 
@@ -298,6 +329,7 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
     partitions: TopicPartition[] = this.assignment(),
     { signal }: CallOptions = {},
   ): Promise<TopicPartitionOffset[]> {
+    validatePlaces(partitions)
     return abortable(signal, () => endsOf(this.connected().node, partitions, 'high'))
   }
 
@@ -306,9 +338,11 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
     partitions: (TopicPartition & { timestamp: number | string })[],
     { signal }: CallOptions = {},
   ): Promise<TopicPartitionOffset[]> {
+    validatePlaces(partitions)
+    const times = partitions.map(({ timestamp }) => long(timestamp, 'timestamp'))
     const { node } = this.connected()
-    const find = async ({ topic, partition, timestamp }: (typeof partitions)[number]) => {
-      const offset = await node.call((open) => open.offsetAt(topic, partition, BigInt(timestamp)))
+    const find = async ({ topic, partition }: TopicPartition, index: number) => {
+      const offset = await node.call((open) => open.offsetAt(topic, partition, times[index] ?? -1n))
       return { topic, partition, offset: String(offset) }
     }
     return abortable(signal, () => Promise.all(partitions.map(find)))

@@ -128,7 +128,7 @@ export class KafkaJSCreateTopicError extends KafkaJSProtocolError {
   }
 }
 
-/** Some of the groups were not deleted; the others were. */
+/** Some of the groups were not deleted; the others were. Retriable where that is true of each of the errors. */
 export class KafkaJSDeleteGroupsError extends KafkaJSError {
   override readonly name: string = 'KafkaJSDeleteGroupsError'
   readonly groups: { groupId: string; errorCode?: number; error: KafkaJSError }[]
@@ -136,8 +136,9 @@ export class KafkaJSDeleteGroupsError extends KafkaJSError {
   constructor(
     error: Error | string,
     groups: { groupId: string; errorCode?: number; error: KafkaJSError }[] = [],
+    details: ErrorDetails = {},
   ) {
-    super(error)
+    super(error, details)
     this.groups = groups
   }
 }

@@ -18,9 +18,18 @@ type Listener<Event> = (event: Event) => unknown
 export class Listeners<Events extends object> {
   private readonly byName = new Map<keyof Events, Set<Listener<never>>>()
 
-  constructor(private readonly logger: Logger) {}
+  constructor(
+    private readonly logger: Logger,
+    private readonly names: readonly (keyof Events)[],
+  ) {}
 
   on<Name extends keyof Events>(name: Name, listener: Listener<Events[Name]>): RemoveListener {
+    if (!this.names.includes(name)) {
+      throw new KafkaJSNonRetriableError(`Event name should be one of ${this.names.join(', ')}`)
+    }
+    if (typeof listener !== 'function') {
+      throw new KafkaJSNonRetriableError(`Invalid listener, expected a function, received ${listener}`)
+    }
     // One function may listen twice, and each time is taken back by itself.
     const own: Listener<Events[Name]> = (event) => listener(event)
     const listeners = this.byName.get(name) ?? new Set()
@@ -59,7 +68,7 @@ export class Emitter {
     private readonly names: Readonly<Record<string, string>>,
     logger: Logger,
   ) {
-    this.listeners = new Listeners(logger)
+    this.listeners = new Listeners(logger, Object.values(names))
   }
 
   on<Payload>(name: string, listener: (event: InstrumentationEvent<Payload>) => unknown): RemoveListener {

@@ -4,7 +4,7 @@ import { Listeners, type RemoveListener } from './events.ts'
 import type { Logger } from './logger.ts'
 import type { Connection, Shared } from './shared.ts'
 import { abortable } from './signal.ts'
-import { validateTopic } from './validate.ts'
+import { validateNumbers, validateTopic } from './validate.ts'
 
 /** What `kafka.forward` is given. */
 export interface ForwardConfig {
@@ -42,6 +42,16 @@ export interface ForwarderEvents {
   partitionsDiffer: { topic: string; local: number; remote: number }
 }
 
+/** Their names. */
+export const FORWARDER_EVENTS = [
+  'delivered',
+  'backoff',
+  'uncertain',
+  'deadLettered',
+  'stuck',
+  'partitionsDiffer',
+] as const
+
 const PREFIX = 'forwarder.'
 
 /** Delivers one topic, while it is this tab's turn; another tab's forwarder takes over when this one goes. */
@@ -61,7 +71,7 @@ export class Forwarder {
     private readonly connection: Connection,
   ) {
     this.log = shared.logger.namespace('Forwarder')
-    this.listeners = new Listeners(this.log)
+    this.listeners = new Listeners(this.log, FORWARDER_EVENTS)
     this.unlisten = connection.node.onEvent((event) => this.heard(event))
   }
 
@@ -69,6 +79,7 @@ export class Forwarder {
   static async start(shared: Shared, config: ForwardConfig): Promise<Forwarder> {
     const { topic, sink, lingerMs = 250, bytesMax = 1_000_000 } = config
     validateTopic(topic)
+    validateNumbers(config, ['lingerMs', 'bytesMax'])
     if (typeof sink?.deliver !== 'function' || typeof sink.id !== 'string') {
       throw new KafkaJSNonRetriableError('Invalid sink: use collectorSink, httpSink or functionSink')
     }

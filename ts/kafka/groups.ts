@@ -10,7 +10,7 @@ import {
 import type { NodeHandle } from './node.ts'
 import { committedOf, endsOf } from './positions.ts'
 import { AssignerProtocol } from './protocol.ts'
-import { validateOffsets, validateTopic } from './validate.ts'
+import { validateOffsets, validatePlaces, validateTopic } from './validate.ts'
 
 /**
  * `Assigning`: partitions are being shared anew; `Reconciling`: members are giving up and taking partitions, the
@@ -81,6 +81,7 @@ export class Groups {
   constructor(private readonly node: NodeHandle) {}
 
   async describe(groupIds: string[]): Promise<GroupDescription[]> {
+    for (const groupId of groupIds) validateGroup(groupId)
     return Promise.all(groupIds.map((groupId) => this.describeOne(groupId)))
   }
 
@@ -97,6 +98,7 @@ export class Groups {
   }
 
   async delete(groupIds: string[]): Promise<{ groupId: string; errorCode: 0 }[]> {
+    for (const groupId of groupIds) validateGroup(groupId)
     const failed: { groupId: string; errorCode: number; error: KafkaJSError }[] = []
     for (const groupId of groupIds) {
       try {
@@ -106,7 +108,10 @@ export class Groups {
         failed.push({ groupId, errorCode: error.code ?? -1, error })
       }
     }
-    if (failed.length > 0) throw new KafkaJSDeleteGroupsError('Error in DeleteGroups', failed)
+    if (failed.length > 0) {
+      const retriable = failed.every(({ error }) => error.retriable)
+      throw new KafkaJSDeleteGroupsError('Error in DeleteGroups', failed, { retriable })
+    }
     return groupIds.map((groupId) => ({ groupId, errorCode: 0 }))
   }
 
@@ -144,7 +149,10 @@ export class Groups {
   }): Promise<void> {
     validateGroup(groupId)
     validateTopic(topic)
-    if (!partitions || partitions.length === 0) throw new KafkaJSNonRetriableError('Invalid partitions')
+    if (!Array.isArray(partitions) || partitions.length === 0) {
+      throw new KafkaJSNonRetriableError('Invalid partitions')
+    }
+    validatePlaces(partitions.map((each) => ({ ...each, topic })))
     const offsets = partitions.map(({ partition, offset, metadata }) => ({
       topic,
       partition: Number(partition),

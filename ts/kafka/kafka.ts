@@ -27,7 +27,7 @@ import {
   Topic,
   type TopicOptions,
 } from './topic.ts'
-import { validateTopic } from './validate.ts'
+import { validateNumbers, validateTopic } from './validate.ts'
 
 /** Where a log is kept. */
 export type StorageType = 'indexeddb' | 'memory'
@@ -104,6 +104,8 @@ export interface KafkaEvents {
   panic: { message: string; lost: LostRecords[] }
 }
 
+const EVENTS: (keyof KafkaEvents)[] = ['storage', 'trimmed', 'compacted', 'dropped', 'corrupt', 'panic']
+
 /** A log, and what produces to it, consumes from it and looks after it. */
 export class Kafka {
   private readonly options: OpenOptions
@@ -117,12 +119,14 @@ export class Kafka {
   constructor(config: KafkaConfig = {}) {
     const { clientId = 'headwater', name = 'headwater', wasm, logCreator = consoleLogCreator } = config
     refuseNetwork(config)
+    validateNumbers(config, ['logLevel'])
+    if (typeof name !== 'string' || name === '') throw new KafkaJSNonRetriableError(`Invalid name "${name}"`)
     const { type: storage, durability } = storageOf(config)
     if (wasm !== undefined) initialize(wasm)
     const logger = createLogger(config.logLevel ?? logLevel.WARN, logCreator)
     this.options = { name, storage }
     this.persist = config.persist === true && storage === 'indexeddb'
-    this.listeners = new Listeners(logger)
+    this.listeners = new Listeners(logger, EVENTS)
     this.shared = {
       clientId,
       name,
@@ -272,7 +276,7 @@ function storageOf({ storage = {} }: KafkaConfig): {
   durability: Durability | undefined
 } {
   const { type = hasIndexedDb() ? 'indexeddb' : 'memory', durability } =
-    typeof storage === 'string' ? { type: storage } : storage
+    Object(storage) === storage ? (storage as StorageOptions) : { type: storage as StorageType }
   if (!['indexeddb', 'memory'].includes(type)) {
     throw new KafkaJSNonRetriableError(`Invalid storage "${type}": it is "indexeddb" or "memory"`)
   }

@@ -27,7 +27,7 @@ import type { Place } from './sender.ts'
 import type { Connection, Shared } from './shared.ts'
 import { abortable } from './signal.ts'
 import type { Transaction, TransactionHost } from './transaction.ts'
-import { validateAcks, validateChoice, validateMessages } from './validate.ts'
+import { validateAcks, validateChoice, validateMessages, validateNumbers } from './validate.ts'
 
 /** How a producer is made. */
 export interface ProducerConfig {
@@ -93,6 +93,7 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
       const message = 'Idempotent producer must allow retries to protect against transient errors'
       throw new KafkaJSNonRetriableError(message)
     }
+    validateNumbers(config, ['transactionTimeout'])
     const create = config.createPartitioner ?? DefaultPartitioner
     this.chooser = create()
     // The log itself chooses as the default partitioner does, under the partition count at the time of the append.
@@ -111,14 +112,17 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
     this.emitter.emit(EVENTS.CONNECT, null)
   }
 
-  /** Aborts an open transaction, waits until what was sent survives a power cut, then lets go of the log. */
-  async disconnect(): Promise<void> {
+  /**
+   * Aborts an open transaction, waits until what was sent survives a power cut, then lets go of the log. Once `signal` is
+   * aborted it waits no longer.
+   */
+  async disconnect({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
     const { connection } = this
     try {
       if (this.state !== 'connected' || connection === undefined) return
       this.state = 'disconnecting'
       this.open?.end()
-      await this.flushed(connection.node)
+      await abortable(signal, () => this.flushed(connection.node))
     } finally {
       this.state = 'disconnected'
       this.connection = undefined
@@ -159,9 +163,9 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
    * Begins a transaction. The first one fences every older producer with this transactionalId.
    * @throws KafkaJSNonRetriableError without a `transactionalId`, and while another transaction is open
    */
-  async transaction(): Promise<Transaction> {
+  async transaction({ signal }: { signal?: AbortSignal } = {}): Promise<Transaction> {
     const { transactionalId, transactionTimeout: timeoutMs = 60_000 } = this.config
-    if (transactionalId === undefined || transactionalId === '') {
+    if (typeof transactionalId !== 'string' || transactionalId === '') {
       throw new KafkaJSNonRetriableError('Must provide transactional id for transactional producer')
     }
     if (this.open !== undefined) {
@@ -174,7 +178,9 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
     const place = { end: () => undefined }
     this.open = place
     try {
-      const [{ Transaction }] = await Promise.all([late(), this.identify(transactionalId)])
+      const [{ Transaction }] = await abortable(signal, () =>
+        Promise.all([late(), this.identify(transactionalId)]),
+      )
       // It may have been disconnected meanwhile.
       this.connected()
       const transaction = new Transaction(this.host(transactionalId, timeoutMs))

@@ -1,3 +1,5 @@
+import { validateNumbers } from './validate.ts'
+
 /** How a failing handler is tried again. */
 export interface RetryOptions {
   /** The longest wait, in milliseconds. Default 30000. */
@@ -14,7 +16,9 @@ export interface RetryOptions {
   restartOnFailure?: (error: Error) => Promise<boolean>
 }
 
-/** The options with KafkaJS's defaults. */
+const NUMBERS = ['maxRetryTime', 'initialRetryTime', 'factor', 'multiplier', 'retries']
+
+/** The options with KafkaJS's defaults, which what is `undefined` leaves as they are. */
 export function retryOptions(...given: (RetryOptions | undefined)[]): Required<RetryOptions> {
   const defaults = {
     maxRetryTime: 30_000,
@@ -24,7 +28,13 @@ export function retryOptions(...given: (RetryOptions | undefined)[]): Required<R
     retries: 5,
     restartOnFailure: async () => true,
   }
-  return Object.assign(defaults, ...given)
+  for (const each of given) {
+    validateNumbers(each ?? {}, NUMBERS)
+    for (const [name, value] of Object.entries(each ?? {})) {
+      if (value !== undefined) Object.assign(defaults, { [name]: value })
+    }
+  }
+  return defaults
 }
 
 /** The wait before attempt `attempt` (from 1), in milliseconds. */

@@ -111,9 +111,14 @@ export class Runner {
     if (!over.over) await this.session?.autoCommit()
   }
 
+  /** True in the first `onPartitionsAssigned`, and from then on while it is a member. */
+  get began(): boolean {
+    return this.joined || (this.session?.memberId ?? '') !== ''
+  }
+
   /** The session that is under way. */
   current(): Session {
-    if (this.session !== undefined && this.joined) return this.session
+    if (this.session !== undefined && this.began) return this.session
     throw new KafkaJSError('The consumer has not joined its group yet: await consumer.ready', {
       retriable: true,
     })

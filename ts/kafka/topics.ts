@@ -11,7 +11,7 @@ import {
 } from './errors.ts'
 import type { NodeHandle } from './node.ts'
 import { NODE, partitionMetadata } from './partitioners.ts'
-import { validateTopic } from './validate.ts'
+import { long, validateTopic } from './validate.ts'
 
 /** Kafka's words, as KafkaJS has them. */
 const TEXTS: Record<string, string> = {
@@ -84,8 +84,12 @@ export class Topics {
   }
 
   /** The first offset at or after a time in each partition, or the end. */
-  async offsetsAt(topic: string, at: bigint): Promise<{ partition: number; offset: string }[]> {
+  async offsetsAt(
+    topic: string,
+    timestamp: number | bigint,
+  ): Promise<{ partition: number; offset: string }[]> {
     validateTopic(topic)
+    const at = long(timestamp, 'timestamp')
     const count = await this.node.call((node) => node.partitions(topic, false))
     const find = async (_: unknown, partition: number) => ({
       partition,

@@ -12,7 +12,7 @@ import {
 } from './messages.ts'
 import type { NodeHandle } from './node.ts'
 import { abortable } from './signal.ts'
-import { long, validateMessages, validateTopic } from './validate.ts'
+import { long, validateMessages, validateOffsets, validateTopic } from './validate.ts'
 
 /** Offsets that are committed with a transaction. */
 export interface Offsets {
@@ -119,16 +119,18 @@ export class Transaction {
     if (typeof groupId !== 'string' || groupId === '') {
       throw new KafkaJSNonRetriableError(`Invalid consumerGroupId ${groupId}`)
     }
-    const added = offsets.topics.flatMap(({ topic, partitions }) => {
-      validateTopic(topic)
-      return partitions.map(({ partition, offset, metadata }) => ({
-        groupId,
-        topic,
-        partition: Number(partition),
-        offset: String(long(offset)),
-        metadata: metadata ?? undefined,
-      }))
-    })
+    for (const { topic } of offsets.topics) validateTopic(topic)
+    const given = offsets.topics.flatMap(({ topic, partitions }) =>
+      partitions.map((each) => ({ ...each, topic })),
+    )
+    validateOffsets(given)
+    const added = given.map(({ topic, partition, offset, metadata }) => ({
+      groupId,
+      topic,
+      partition: Number(partition),
+      offset: String(long(offset)),
+      metadata: metadata ?? undefined,
+    }))
     this.offsets = this.offsets.concat(added)
     this.host.committed(groupId, added)
   }

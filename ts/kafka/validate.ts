@@ -39,10 +39,13 @@ function validateMessage(topic: string, message: unknown): void {
 }
 
 function validateHeaders(topic: string, headers: unknown): void {
-  for (const [name, content] of Object.entries(Object(headers))) {
-    const values: unknown[] = Array.isArray(content) ? content : [content]
-    const wrong = values.find((value) => value !== undefined && !isBytes(value))
-    if (wrong !== undefined) throw invalid(topic, `header "${name}"`, 'strings or Uint8Arrays', wrong)
+  // A `Map` or a page's `Headers` have no properties: what is in them would be lost in silence.
+  if (Object(headers) !== headers || Symbol.iterator in (headers as object)) {
+    throw invalid(topic, 'headers', 'an object', headers)
+  }
+  for (const [name, content] of Object.entries(headers as object)) {
+    const values: unknown[] = Array.isArray(content) ? content : [content ?? '']
+    if (!values.every(isBytes)) throw invalid(topic, `header "${name}"`, 'strings or Uint8Arrays', content)
   }
 }
 
@@ -62,6 +65,15 @@ export function validateChoice(topic: string, partition: unknown): number {
   throw new KafkaJSNonRetriableError(
     `Invalid partition from the partitioner of topic "${topic}": ${partition}`,
   )
+}
+
+/** Checks the functions of a configuration that are given. */
+export function validateFunctions(config: object, names: string[]): void {
+  for (const name of names) {
+    const value = (config as Record<string, unknown>)[name]
+    if (value === undefined || value === null || typeof value === 'function') continue
+    throw new KafkaJSNonRetriableError(`Invalid ${name}, expected a function, received ${value}`)
+  }
 }
 
 /** Checks the numbers of a configuration that are given. */
@@ -140,7 +152,7 @@ export function validatePartitions(verb: 'pause' | 'resume', topics: unknown[]):
     if (typeof topic !== 'string' || topic === '') {
       throw new KafkaJSNonRetriableError(`Invalid topic ${topic || entry}`)
     }
-    const wrong = partitions !== undefined && !(Array.isArray(partitions) && partitions.every(isNumeric))
+    const wrong = partitions !== undefined && !(Array.isArray(partitions) && partitions.every(isPartition))
     if (wrong) {
       const message = `Array of valid partitions required to ${verb} specific partitions instead of ${partitions}`
       throw new KafkaJSNonRetriableError(message)
@@ -148,23 +160,34 @@ export function validatePartitions(verb: 'pause' | 'resume', topics: unknown[]):
   }
 }
 
+/** Checks partitions, each with its topic. */
+export function validatePlaces(places: unknown[]): void {
+  for (const place of places) {
+    const { topic, partition } = Object(place) as Record<string, unknown>
+    validatePlace(topic, partition)
+  }
+}
+
 function validatePlace(topic: unknown, partition: unknown): void {
   validateTopic(topic)
-  if (!isNumeric(partition)) {
+  if (!isPartition(partition)) {
     throw new KafkaJSNonRetriableError(`Invalid partition, expected a number received ${partition}`)
   }
 }
 
-function isNumeric(value: unknown): boolean {
-  return value !== undefined && value !== null && !Number.isNaN(Number(value))
+/** KafkaJS takes a number as text. */
+function isPartition(value: unknown): boolean {
+  const number = typeof value === 'string' && value !== '' ? Number(value) : value
+  return isInt32(number) && number >= 0
 }
 
 /** A whole number of 64 bits, from a decimal string, a bigint or a safe number. */
-export function long(offset: unknown): bigint {
+export function long(given: unknown, what = 'offset'): bigint {
   try {
-    if (offset !== '') return BigInt(offset as string)
+    const long = BigInt(given as string)
+    if (given !== '' && long === BigInt.asIntN(64, long)) return long
   } catch {
     // Said below.
   }
-  throw new KafkaJSNonRetriableError(`Invalid offset, expected a long received ${offset}`)
+  throw new KafkaJSNonRetriableError(`Invalid ${what}, expected a long received ${given}`)
 }

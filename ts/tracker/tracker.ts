@@ -1,7 +1,7 @@
 import { Kafka } from '../inline.ts'
 import { fromNative, KafkaJSNonRetriableError } from '../kafka/errors.ts'
 import { Listeners, type RemoveListener } from '../kafka/events.ts'
-import type { Forwarder, ForwarderEvents } from '../kafka/forwarder.ts'
+import { FORWARDER_EVENTS, type Forwarder, type ForwarderEvents } from '../kafka/forwarder.ts'
 import type { Kafka as Core, KafkaEvents } from '../kafka/kafka.ts'
 import { watchPage } from '../kafka/page.ts'
 import type { Producer } from '../kafka/producer.ts'
@@ -43,9 +43,6 @@ export interface TrackerOptions {
   prepare?: (message: Message) => Message | null | undefined
 }
 
-/** What of a forwarder's events a tracker reports. */
-const FORWARDED = ['delivered', 'backoff', 'uncertain', 'deadLettered', 'stuck', 'partitionsDiffer'] as const
-
 /** What a tracker reports. */
 export interface TrackerEvents extends ForwarderEvents, Pick<KafkaEvents, 'storage'> {
   /** A message was taken; it is not in the log yet. */
@@ -81,7 +78,10 @@ export class Tracker {
     this.topic = topic
     this.session = uuid()
     this.identity = new Identity(name, options.storage)
-    this.listeners = new Listeners(this.kafka.logger().namespace('Tracker'))
+    this.listeners = new Listeners(this.kafka.logger().namespace('Tracker'), [
+      ...(['recorded', 'stored', 'dropped', 'storage'] as const),
+      ...FORWARDER_EVENTS,
+    ])
     this.leave = [
       this.identity.follow(),
       this.kafka.on('storage', (event) => this.listeners.tell('storage', event)),
@@ -236,7 +236,7 @@ export class Tracker {
   }
 
   private relay(forwarder: Forwarder): void {
-    for (const name of FORWARDED) forwarder.on(name, (event) => this.listeners.tell(name, event))
+    for (const name of FORWARDER_EVENTS) forwarder.on(name, (event) => this.listeners.tell(name, event))
   }
 
   private failed(thrown: unknown): void {

@@ -30,6 +30,10 @@ describe('a signal', () => {
     const producer = kafka.producer({ transactionalId: 'tx' })
     await producer.connect()
     const transaction = await producer.transaction()
+    const other = kafka.producer({ transactionalId: 'other' })
+    await other.connect()
+    const leaving = kafka.producer()
+    await leaving.connect()
     const admin = kafka.admin()
     const signal = AbortSignal.abort(reason)
     const record = { topic: 't', messages: [{ value: 'x' }], signal }
@@ -40,6 +44,8 @@ describe('a signal', () => {
       'producer.send': () => producer.send(record),
       'producer.sendBatch': () => producer.sendBatch({ topicMessages: [record], signal }),
       'producer.flush': () => producer.flush({ signal }),
+      'producer.transaction': () => other.transaction({ signal }),
+      'producer.disconnect': () => leaving.disconnect({ signal }),
       'transaction.send': () => transaction.send(record),
       'admin.connect': () => kafka.admin().connect({ signal }),
       'admin.createTopics': () => admin.createTopics({ topics: [{ topic: 't' }], signal }),
@@ -58,6 +64,8 @@ describe('a signal', () => {
     }
     for (const [name, call] of Object.entries(calls)) await expect(call(), name).rejects.toBe(reason)
     expect(await admin.listTopics()).toEqual([])
+    await expect(leaving.send({ topic: 't', messages: [] })).rejects.toMatchObject({ kind: 'Closed' })
+    expect((await other.transaction()).isActive()).toBe(true)
   })
 
   test('stops a forwarder', async () => {
