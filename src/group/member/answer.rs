@@ -18,15 +18,15 @@ impl Member {
 
     /// The answer to heartbeat `correlation`. One that is not waited for any more tells how far the coordinator has taken
     /// this member: who did not hear that would be taken further by its next heartbeat, and in the end be fenced for an
-    /// epoch that it was never told.
+    /// epoch that it was never told. What it assigns does not count: this member may have said since that it has none of
+    /// it. The next heartbeat asks for everything.
     pub(super) fn answered(&mut self, now: Now, correlation: i32, answer: Result<HeartbeatResponse, Error>) {
         if self.in_flight.is_none() || correlation != self.correlation {
             if let Ok(response) = answer
                 && correlation > self.heard
                 && self.is_member()
             {
-                self.heard = correlation;
-                self.take(now, response);
+                (self.heard, self.epoch) = (correlation, response.epoch);
             }
             return;
         }
@@ -64,6 +64,7 @@ impl Member {
 
     fn accepted(&mut self, now: Now, response: HeartbeatResponse) {
         self.retries = 0;
+        self.epoch = response.epoch;
         self.interval_ms = match self.options.heartbeat_interval_ms {
             -1 => response.heartbeat_interval_ms,
             own => own,
@@ -72,16 +73,6 @@ impl Member {
         if self.state == Membership::Acknowledging && !self.due.owned {
             self.state = Membership::Stable;
         }
-        self.take(now, response);
-        let Due { owned, topics, client, .. } = self.due;
-        if owned || topics || (client && self.options.client.prefer_visible) {
-            self.hurry(now);
-        }
-    }
-
-    /// Takes over what the coordinator has decided about this member.
-    fn take(&mut self, now: Now, response: HeartbeatResponse) {
-        self.epoch = response.epoch;
         let news = response.assignment.filter(|target| self.known.as_ref() != Some(target));
         if let Some(target) = news
             && self.state != Membership::PrepareLeaving
@@ -92,6 +83,10 @@ impl Member {
             self.told = false;
         }
         self.proceed(now);
+        let Due { owned, topics, client, .. } = self.due;
+        if owned || topics || (client && self.options.client.prefer_visible) {
+            self.hurry(now);
+        }
     }
 
     /// Another holds this `group.instance.id`. It may be this very member, whose answer was lost; or its predecessor, whose
