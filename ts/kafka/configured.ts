@@ -8,7 +8,7 @@ import type {
   OffsetsByTopicPartition,
   RebalanceListener,
 } from './consuming.ts'
-import { fromNative } from './errors.ts'
+import { fromNative, KafkaJSNonRetriableError } from './errors.ts'
 import type { Logger } from './logger.ts'
 import type { NodeHandle } from './node.ts'
 import { type RetryOptions, retryOptions } from './retry.ts'
@@ -130,10 +130,7 @@ export function runnerOptions({
     stallTimeout: config.stallTimeout ?? 60_000,
     lagInterval: config.lagInterval ?? 0,
     intercept: intercepting(interceptors, log),
-    committed: (offsets) =>
-      each(interceptors, log, (interceptor) => {
-        interceptor.onCommit?.(offsets)
-      }),
+    committed: (offsets) => each(interceptors, log, (interceptor) => interceptor.onCommit?.(offsets)),
     emit,
     log,
   }
@@ -175,22 +172,32 @@ function intercepting(interceptors: ConsumerInterceptor[], log: Logger): Interce
   return (topic, partition, messages) => {
     let intercepted = messages
     each(consuming, log, (interceptor) => {
-      intercepted = interceptor.onConsume?.(intercepted, { topic, partition }) ?? intercepted
+      intercepted = consumed(interceptor.onConsume?.(intercepted, { topic, partition })) ?? intercepted
     })
     return intercepted
   }
 }
 
+/** What an interceptor has made of messages: anything else would be handled by nobody, and committed. */
+function consumed(made: unknown): KafkaMessage[] | undefined {
+  if (made === undefined || made === null) return undefined
+  if (Array.isArray(made) && made.every((message) => typeof message?.offset === 'string')) return made
+  throw new KafkaJSNonRetriableError('onConsume has to answer messages')
+}
+
 function each(
   interceptors: ConsumerInterceptor[],
   log: Logger,
-  call: (interceptor: ConsumerInterceptor) => void,
+  call: (interceptor: ConsumerInterceptor) => unknown,
 ): void {
   for (const interceptor of interceptors) {
+    const failed = (error: unknown) => log.error(`An interceptor has failed: ${fromNative(error).message}`)
     try {
-      call(interceptor)
+      const made = call(interceptor)
+      // Nobody else waits for it.
+      if (made instanceof Promise) made.catch(failed)
     } catch (error) {
-      log.error(`An interceptor has failed: ${fromNative(error).message}`)
+      failed(error)
     }
   }
 }

@@ -29,6 +29,7 @@ import {
   validateFunctions,
   validateNumbers,
   validateOffsets,
+  validateOwner,
   validatePartitions,
   validatePlaces,
   validateSeek,
@@ -97,6 +98,7 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
     if (typeof groupId !== 'string' || groupId === '') {
       throw new KafkaJSNonRetriableError('Consumer groupId must be a non-empty string.')
     }
+    validateOwner(groupId)
     validateNumbers(config, NUMBERS)
     const { groupInstanceId = null } = config
     if (groupInstanceId !== null && (typeof groupInstanceId !== 'string' || groupInstanceId === '')) {

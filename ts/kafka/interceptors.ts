@@ -45,11 +45,17 @@ export class Interceptors {
   }
 
   private guarded<T>(call: () => T): T | undefined {
-    try {
-      return call()
-    } catch (error) {
+    const failed = (error: unknown) => {
       const reason = error instanceof Error ? error.message : String(error)
       this.log.error(`A producer interceptor failed, and was passed over: ${reason}`)
+    }
+    try {
+      const made = call()
+      // Nobody else waits for it.
+      if (made instanceof Promise) made.catch(failed)
+      return made
+    } catch (error) {
+      failed(error)
       return undefined
     }
   }

@@ -12,7 +12,7 @@ import {
 } from './messages.ts'
 import type { NodeHandle } from './node.ts'
 import { abortable } from './signal.ts'
-import { long, validateMessages, validateOffsets, validateTopic } from './validate.ts'
+import { long, validateMessages, validateOffsets, validateOwner, validateTopic } from './validate.ts'
 
 /** Offsets that are committed with a transaction. */
 export interface Offsets {
@@ -119,6 +119,7 @@ export class Transaction {
     if (typeof groupId !== 'string' || groupId === '') {
       throw new KafkaJSNonRetriableError(`Invalid consumerGroupId ${groupId}`)
     }
+    validateOwner(groupId)
     for (const { topic } of offsets.topics) validateTopic(topic)
     const given = offsets.topics.flatMap(({ topic, partitions }) =>
       partitions.map((each) => ({ ...each, topic })),

@@ -122,6 +122,12 @@ export function validateTopic(topic: unknown): void {
   if (typeof topic !== 'string' || topic === '') throw new KafkaJSNonRetriableError(`Invalid topic ${topic}`)
 }
 
+/** Checks that a group is the application's: a consumer among the forwarders would take partitions from them. */
+export function validateOwner(groupId: string): void {
+  if (groupId !== '__forwarder') return
+  throw new KafkaJSNonRetriableError(`Invalid groupId ${groupId}, which is the forwarders'`)
+}
+
 /** Checks what `commitOffsets` is given. */
 export function validateOffsets(offsets: unknown[]): void {
   for (const each of offsets) {

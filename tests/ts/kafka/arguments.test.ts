@@ -106,6 +106,8 @@ test('what a transaction commits of a group is checked as commitOffsets checks i
   await expect(sendOffsets({ metadata: {} })).rejects.toThrow(
     'Invalid offset metadata, expected string or null',
   )
+  const consumerGroupId = '__forwarder'
+  await expect(transaction.sendOffsets({ consumerGroupId, topics: [] })).rejects.toThrow('Invalid groupId')
   await transaction.commit()
   expect(await kafka.admin().fetchOffsets({ groupId: 'g', topics: ['t'] })).toMatchObject([
     { partitions: [{ offset: '-1' }] },

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { ProducerInterceptor } from '../../../ts/index.ts'
-import { logged, memory } from '../support/kafka.ts'
+import type { ConsumerInterceptor, ProducerInterceptor } from '../../../ts/index.ts'
+import { logged, memory, send, until } from '../support/kafka.ts'
 import { reading } from '../support/reading.ts'
 
 /** What a producer with these interceptors stores of two messages. */
@@ -67,4 +67,42 @@ test('they see the messages of a transaction', async () => {
   await seen(1)
   expect(values).toEqual(['a!'])
   await consumer.disconnect()
+})
+
+test.each<[string, ConsumerInterceptor['onConsume'] | unknown]>([
+  ['a promise', async (messages: unknown) => messages],
+  ['a text', () => 'nothing'],
+  ['what has no offsets', () => [{ value: 'x' }]],
+])('messages are not lost where onConsume answers %s', async (_, onConsume) => {
+  const { entries, logCreator } = logged()
+  const kafka = memory({ logLevel: 1, logCreator })
+  await send(kafka, 't', ['a', 'b'])
+  const interceptors = [{ onConsume } as ConsumerInterceptor]
+  const { values, seen, consumer } = await reading(kafka, 't', { interceptors })
+  await seen(2)
+  await consumer.disconnect()
+  expect(values).toEqual(['a', 'b'])
+  expect(entries.map(({ log }) => log.message)).toEqual([
+    'An interceptor has failed: onConsume has to answer messages',
+  ])
+})
+
+test('one that fails later is logged, and harms nobody', async () => {
+  const { entries, logCreator } = logged()
+  const fails = async () => {
+    throw new Error('later')
+  }
+  const kafka = memory({ logLevel: 1, logCreator })
+  const producer = kafka.producer({ interceptors: [{ onAcknowledgement: fails }] })
+  await producer.connect()
+  await producer.send({ topic: 't', messages: [{ value: 'a' }] })
+  await producer.disconnect()
+  const { seen, consumer } = await reading(kafka, 't', { interceptors: [{ onCommit: fails }] })
+  await seen(1)
+  await consumer.disconnect()
+  await until(() => entries.length === 2, 'both are logged')
+  expect(entries.map(({ log }) => log.message)).toEqual([
+    'A producer interceptor failed, and was passed over: later',
+    'An interceptor has failed: later',
+  ])
 })

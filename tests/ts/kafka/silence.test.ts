@@ -34,6 +34,7 @@ describe('what would be passed over in silence is refused', () => {
   })
 
   test.each<[object, string]>([
+    [{ groupId: '__forwarder' }, 'Invalid groupId __forwarder'],
     [{ groupInstanceId: '' }, 'Consumer groupInstanceId must be a non-empty string.'],
     [{ groupInstanceId: 7 }, 'Consumer groupInstanceId must be a non-empty string.'],
     [

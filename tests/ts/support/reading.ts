@@ -1,4 +1,4 @@
-import type { Consumer, ConsumerRunConfig, Kafka } from '../../../ts/index.ts'
+import type { Consumer, ConsumerConfig, ConsumerRunConfig, Kafka } from '../../../ts/index.ts'
 import { textOf, until } from './kafka.ts'
 
 /** A consumer that collects what it reads. */
@@ -8,10 +8,14 @@ export async function reading(
   {
     groupId = 'g',
     fromBeginning = true,
+    interceptors = [],
     ...config
-  }: ConsumerRunConfig & { groupId?: string; fromBeginning?: boolean } = {},
+  }: ConsumerRunConfig & { groupId?: string; fromBeginning?: boolean } & Pick<
+      ConsumerConfig,
+      'interceptors'
+    > = {},
 ): Promise<{ consumer: Consumer; values: string[]; seen: (count: number) => Promise<void> }> {
-  const consumer = kafka.consumer({ groupId })
+  const consumer = kafka.consumer({ groupId, interceptors })
   await consumer.connect()
   await consumer.subscribe({ topics: [topic], fromBeginning })
   const values: string[] = []
