@@ -167,6 +167,33 @@ fn a_crashed_coordinator_is_followed_and_nobody_loses_anything() {
 }
 
 #[test]
+fn what_a_crashed_tab_had_is_given_away_in_two_writes_and_one_read_of_each_heir() {
+    let mut world = group(3, 6);
+    let before = world.stored;
+    world.crash(2);
+    assert_eq!(shares(&mut world, &[0, 1]), [3, 3]);
+    // One write for the end of the member, the new target and the coordinator's own member, one for the other.
+    assert_eq!(world.stored - before, 4);
+    let before = world.stored;
+    world.crash(0);
+    assert_eq!(shares(&mut world, &[1]), [6]);
+    assert_eq!(world.stored - before, 3, "the claim is one more");
+}
+
+#[test]
+fn the_members_are_asked_before_the_end_of_one_is_stored() {
+    let mut world = group(3, 6);
+    world.late_storage = Some(0);
+    let before = world.sent;
+    world.crash(2);
+    assert!(world.sent > before, "they are asked for heartbeats");
+    assert_eq!(shares(&mut world, &[0, 1]), [2, 2], "and are told nothing");
+    world.late_storage = None;
+    world.run();
+    assert_eq!(shares(&mut world, &[0, 1]), [3, 3]);
+}
+
+#[test]
 fn a_coordinator_that_leaves_hands_over_without_a_claim_of_its_members() {
     let mut world = group(2, 2);
     let leave = world.call(0, Call::Leave(CONSUMER));

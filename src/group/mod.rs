@@ -17,8 +17,8 @@ pub use coordinator::{Coordinator, Fired, GroupConfig, Metadata, Outcome, Timer}
 pub use member::{Member, MemberEvent, MemberOptions, MemberOutput, Membership, Pulsed};
 pub use message::{Client, HeartbeatRequest, HeartbeatResponse, JOIN_EPOCH, LEAVE_EPOCH, STATIC_LEAVE_EPOCH};
 pub use offsets::{
-    CommitForAnother, CommitOffsets, CommittedOffset, FORWARDER_GROUP, FetchOffsets, OffsetCommit,
-    SetOffsets, stored_offset,
+    CommitForAnother, CommitOffsets, CommittedOffset, FORWARDER_GROUP, FetchOffsets, FindPositions,
+    FoundPosition, OffsetCommit, SetOffsets, stored_offset,
 };
 pub use ops::{ClaimGroup, DeleteGroup, DescribeGroup, ListGroups, WriteGroup};
 pub use partitions::Partitions;

@@ -1,6 +1,7 @@
 use super::row::{Committer, GroupRow};
 use super::wire;
 use crate::base::{Code, Error, Offset, Reader, Timestamp, TopicId, TopicPartition, Writer};
+use crate::log::ops::Bounds;
 use crate::log::{Applied, Durability, Key, Op, Plan, Rows, Scan, Store, Write, partition_key, prefix_range};
 
 /// The group that forwarders form. Where it goes on is said by its deliveries, not by offsets.
@@ -269,5 +270,44 @@ impl Op for FetchOffsets {
         }
         let offsets = (0..count).map(|index| rows.value(index).map(CommittedOffset::decode).transpose());
         Ok(Applied::reply(offsets.collect::<Result<_, Error>>()?))
+    }
+}
+
+/// Finds where members begin: what their group has committed, and both ends.
+#[derive(Clone, Debug)]
+pub struct FindPositions {
+    /// The group.
+    pub group: String,
+    /// The partitions.
+    pub partitions: Vec<TopicPartition>,
+}
+
+/// Where a group may begin in one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundPosition {
+    /// What the group has committed, if anything.
+    pub committed: Option<CommittedOffset>,
+    /// The ends; `None` where they cannot be read: who needs them asks, and hears why.
+    pub bounds: Option<Bounds>,
+}
+
+impl Op for FindPositions {
+    /// One entry a partition, in order.
+    type Reply = Vec<FoundPosition>;
+
+    fn plan(&self) -> Plan {
+        let scans = |tp: &TopicPartition| {
+            let [row, last] = Bounds::scans(*tp);
+            [Scan::Get(Store::Offsets, offset_key(&self.group, *tp)), row, last]
+        };
+        Plan::read(self.partitions.iter().flat_map(scans).collect())
+    }
+
+    fn apply(&self, rows: &Rows) -> Result<Applied<Self::Reply>, Error> {
+        let found = self.partitions.iter().enumerate().map(|(index, tp)| {
+            let committed = rows.value(index * 3).map(CommittedOffset::decode).transpose()?;
+            Ok(FoundPosition { committed, bounds: Bounds::read(*tp, rows, index * 3 + 1).ok() })
+        });
+        Ok(Applied::reply(found.collect::<Result<_, Error>>()?))
     }
 }

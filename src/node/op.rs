@@ -6,8 +6,8 @@ use crate::client::forwarder::{ListDelivered, OwnedOp};
 use crate::client::relief::FindConsumed;
 use crate::client::transaction::CommitTransaction;
 use crate::group::{
-    ClaimGroup, CommitForAnother, CommitOffsets, DeleteGroup, DescribeGroup, FetchOffsets, ListGroups,
-    SetOffsets, WriteGroup,
+    ClaimGroup, CommitForAnother, CommitOffsets, DeleteGroup, DescribeGroup, FetchOffsets, FindPositions,
+    ListGroups, SetOffsets, WriteGroup,
 };
 use crate::log::ops::{
     AlterConfigs, Append, BeginMaintenance, ClaimSink, CreatePartitions, CreateTopic, DeleteTopic,
@@ -109,6 +109,7 @@ any_op! {
         SetAside(SetAside),
         CommitOffsets(CommitOffsets),
         FetchOffsets(FetchOffsets),
+        FindPositions(FindPositions),
         SetOffsets(SetOffsets),
         CommitForAnother(CommitForAnother),
         ClaimGroup(ClaimGroup),

@@ -2,8 +2,8 @@
 
 use headwater::base::{Now, Offset, TopicId, TopicPartition};
 use headwater::client::consumer::{Consumer, FetchLimits, Output, Reset};
-use headwater::group::CommittedOffset;
-use headwater::log::ops::Fetched;
+use headwater::group::{CommittedOffset, FoundPosition};
+use headwater::log::ops::{Bounds, Fetched};
 use headwater::node::{Call, Command, ConsumerOptions, Input};
 
 use crate::silent;
@@ -213,13 +213,18 @@ fn a_lost_notice_only_delays_a_consumer_whose_waits_are_short() {
     assert_eq!(read, Some(vec!["hello".to_string()]));
 }
 
+/// What was committed, of a partition that has more.
+fn committed_at(offset: Offset) -> FoundPosition {
+    let committed = CommittedOffset { offset, metadata: None, at: 0 };
+    FoundPosition { committed: Some(committed), bounds: Some(Bounds { start: 0, end: 200, generation: 1 }) }
+}
+
 /// The partition is assigned, at what was committed; answers the fetch that begins, and the number that it is under.
 fn assigned_at(consumer: &mut Consumer, tp: TopicPartition, committed: Offset) -> (Offset, u64) {
     consumer.assign([(tp, "chat".to_string(), Reset::Earliest)].into_iter());
     while let Some(output) = consumer.poll() {
-        if let Output::FetchOffsets(_, lookup) = output {
-            let committed = CommittedOffset { offset: committed, metadata: None, at: 0 };
-            consumer.offsets_fetched(lookup, &[tp], &[Some(committed)]);
+        if let Output::FindPositions(_, lookup) = output {
+            consumer.positions_found(lookup, &[tp], &[committed_at(committed)]);
         }
     }
     consumer.activate();
@@ -240,9 +245,8 @@ fn a_fetch_of_an_earlier_assignment_brings_nothing_to_the_next() {
     while consumer.poll().is_some() {}
     consumer.assign([(tp, "chat".to_string(), Reset::Earliest)].into_iter());
     while let Some(output) = consumer.poll() {
-        if let Output::FetchOffsets(_, lookup) = output {
-            let committed = CommittedOffset { offset: 188, metadata: None, at: 0 };
-            consumer.offsets_fetched(lookup, &[tp], &[Some(committed)]);
+        if let Output::FindPositions(_, lookup) = output {
+            consumer.positions_found(lookup, &[tp], &[committed_at(188)]);
         }
     }
     consumer.activate();

@@ -1,7 +1,7 @@
 //! Reading: positions of the assigned partitions, fetches one at a time.
 //!
 //! ```text
-//! assign() -> FetchOffsets, ListBounds -> ready -> activate()
+//! assign() -> FindPositions -> ready -> activate()
 //! fetch()  -> Fetch -> enough records, or a wait for a notice that something was appended
 //! stop()   -> what is under way is stale -> remove()
 //! ```
@@ -15,13 +15,13 @@ pub use position::Reset;
 
 use crate::base::{Error, Instant, Map, Now, Offset, TopicId, TopicPartition};
 use crate::client::producer::CallId;
-use crate::group::{CommittedOffset, FetchOffsets, Partitions};
+use crate::group::{FindPositions, FoundPosition, Partitions};
 use crate::log::ops::{Bounds, Fetch, Fetched, ListBounds};
 
 /// What the consumer wants done.
 pub enum Output {
-    /// Run, then call [`Consumer::offsets_fetched`] with this list of partitions and this number.
-    FetchOffsets(FetchOffsets, u64),
+    /// Run, then call [`Consumer::positions_found`] with this list of partitions and this number.
+    FindPositions(FindPositions, u64),
     /// Run, then call [`Consumer::bounds_listed`] in the same way.
     ListBounds(ListBounds, u64),
     /// Run, then call [`Consumer::rechecked`] with this list of partitions.
@@ -167,10 +167,7 @@ impl Consumer {
         self.outputs.push_back(if partitions.is_empty() {
             Output::Ready
         } else {
-            Output::FetchOffsets(
-                FetchOffsets { group: self.group.clone(), member: None, partitions },
-                self.lookups,
-            )
+            Output::FindPositions(FindPositions { group: self.group.clone(), partitions }, self.lookups)
         });
     }
 
@@ -214,19 +211,14 @@ impl Consumer {
         self.positions.iter().filter(|(_, position)| position.next.is_none()).map(|(tp, _)| *tp)
     }
 
-    /// What the group had committed for `partitions`.
-    pub fn offsets_fetched(
-        &mut self,
-        lookup: u64,
-        partitions: &[TopicPartition],
-        offsets: &[Option<CommittedOffset>],
-    ) {
+    /// What the group had committed for `partitions`, and their ends.
+    pub fn positions_found(&mut self, lookup: u64, partitions: &[TopicPartition], found: &[FoundPosition]) {
         if lookup != self.lookups {
             return;
         }
-        for (tp, committed) in partitions.iter().zip(offsets) {
-            if let (Some(position), Some(committed)) = (self.positions.get_mut(tp), committed) {
-                position.begin_at(committed.offset);
+        for (tp, found) in partitions.iter().zip(found) {
+            if let Some(position) = self.positions.get_mut(tp) {
+                position.begin_at(found);
             }
         }
         let partitions: Vec<_> = self.unresolved().collect();

@@ -1,4 +1,5 @@
 use crate::base::Offset;
+use crate::group::FoundPosition;
 use crate::log::batch::BatchHeader;
 use crate::log::ops::{Bounds, Fetched};
 
@@ -50,14 +51,21 @@ impl Position {
         }
     }
 
-    /// The group goes on here. It may have been set to an end, wherever that is by now.
-    pub(super) fn begin_at(&mut self, offset: Offset) {
-        if self.next.is_none() && self.sought.is_none() {
-            match offset {
-                0.. => self.next = Some(offset),
-                -2 => self.sought = Some(Reset::Earliest),
-                _ => self.sought = Some(Reset::Latest),
-            }
+    /// The group goes on here, unless the application has sought another place meanwhile. It may have been set to an end,
+    /// wherever that is by now.
+    pub(super) fn begin_at(&mut self, found: &FoundPosition) {
+        if self.next.is_some() || self.sought.is_some() {
+            return;
+        }
+        match found.committed.as_ref().map(|committed| committed.offset) {
+            Some(offset @ 0..) => self.next = Some(offset),
+            Some(-2) => self.sought = Some(Reset::Earliest),
+            Some(_) => self.sought = Some(Reset::Latest),
+            None => {}
+        }
+        if let Some(bounds) = &found.bounds {
+            self.reset_to(*bounds);
+            self.end = self.within(bounds);
         }
     }
 
@@ -135,10 +143,13 @@ impl Position {
 
     /// The end was looked up once more. Where that failed, or the position lies outside of the log, the next fetch tells.
     pub(super) fn end_found(&mut self, bounds: Option<&Bounds>) {
-        let inside =
-            |bounds: &&Bounds| self.next.is_some_and(|next| (bounds.start..=bounds.end).contains(&next));
-        let found = bounds.filter(inside).map(|bounds| bounds.end);
+        let found = bounds.and_then(|bounds| self.within(bounds));
         self.end = self.end.and_then(|known| Some(known.max(found?)));
+    }
+
+    /// The end, where the position lies inside of the log.
+    fn within(&self, bounds: &Bounds) -> Option<Offset> {
+        self.next.filter(|next| (bounds.start..=bounds.end).contains(next)).map(|_| bounds.end)
     }
 
     /// Goes on at `offset`; -1 is the end, and any other that is no offset the beginning, which are to be found first.

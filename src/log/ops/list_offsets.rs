@@ -21,23 +21,32 @@ pub struct Bounds {
     pub generation: u64,
 }
 
+impl Bounds {
+    /// The rows that [`Bounds::read`] reads.
+    pub fn scans(tp: TopicPartition) -> [Scan; 2] {
+        [Scan::Get(Store::Partitions, partition_key(tp)), rows::last_batch(tp)]
+    }
+
+    /// The ends, from two scans of which `scan` is the first.
+    ///
+    /// # Errors
+    /// There is no such partition, or what is stored of it is damaged.
+    pub fn read(tp: TopicPartition, rows: &Rows, scan: usize) -> Result<Self, Error> {
+        let row = rows::partition(tp, rows.value(scan))?;
+        let end = rows::sound_end(&row, rows.first(scan + 1))?;
+        Ok(Self { start: row.start, end, generation: row.generation })
+    }
+}
+
 impl Op for ListBounds {
     type Reply = Vec<Bounds>;
 
     fn plan(&self) -> Plan {
-        let scans = self
-            .partitions
-            .iter()
-            .flat_map(|tp| [Scan::Get(Store::Partitions, partition_key(*tp)), rows::last_batch(*tp)]);
-        Plan::read(scans.collect())
+        Plan::read(self.partitions.iter().flat_map(|tp| Bounds::scans(*tp)).collect())
     }
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Self::Reply>, Error> {
-        let bounds = self.partitions.iter().enumerate().map(|(index, tp)| {
-            let row = rows::partition(*tp, rows.value(index * 2))?;
-            let end = rows::sound_end(&row, rows.first(index * 2 + 1))?;
-            Ok(Bounds { start: row.start, end, generation: row.generation })
-        });
+        let bounds = self.partitions.iter().enumerate().map(|(index, tp)| Bounds::read(*tp, rows, index * 2));
         Ok(Applied::reply(bounds.collect::<Result<_, Error>>()?))
     }
 }

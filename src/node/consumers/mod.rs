@@ -78,7 +78,7 @@ impl Member {
 
 /// What a consumer's transaction was run for.
 pub(super) enum Step {
-    Offsets(Vec<TopicPartition>, u64),
+    Positions(Vec<TopicPartition>, u64),
     Bounds(Vec<TopicPartition>, u64),
     Recheck(Vec<TopicPartition>),
     Fetch { tp: TopicPartition, offset: Offset, seeks: u64 },
@@ -183,13 +183,13 @@ impl Node {
         let Some(member) = self.consumers.get(id) else { return };
         let consumer = &mut member.consumer;
         match (step, result) {
-            (Step::Offsets(partitions, lookup), Ok(AnyReply::FetchOffsets(offsets))) => {
-                consumer.offsets_fetched(lookup, &partitions, &offsets);
+            (Step::Positions(partitions, lookup), Ok(AnyReply::FindPositions(found))) => {
+                consumer.positions_found(lookup, &partitions, &found);
             }
             (Step::Bounds(partitions, lookup), Ok(AnyReply::ListBounds(bounds))) => {
                 consumer.bounds_listed(lookup, &partitions, &bounds);
             }
-            (Step::Offsets(_, lookup) | Step::Bounds(_, lookup), Err(error)) => {
+            (Step::Positions(_, lookup) | Step::Bounds(_, lookup), Err(error)) => {
                 self.look_up_failed(id, lookup, &error);
             }
             (Step::Recheck(partitions), Ok(AnyReply::ListBounds(bounds))) => {
@@ -230,8 +230,8 @@ impl Node {
 
     fn consumer_output(&mut self, id: ConsumerId, output: consumer::Output) {
         match output {
-            consumer::Output::FetchOffsets(op, lookup) => {
-                let step = Step::Offsets(op.partitions.clone(), lookup);
+            consumer::Output::FindPositions(op, lookup) => {
+                let step = Step::Positions(op.partitions.clone(), lookup);
                 self.store(op.into(), Pending::Consumer(id, step));
             }
             consumer::Output::ListBounds(op, lookup) => {

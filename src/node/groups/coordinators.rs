@@ -88,7 +88,7 @@ impl Node {
     pub(super) fn receive(&mut self, term: &Term, request: HeartbeatRequest, local: bool) {
         let Some(office) = self.office(&term.group).filter(|office| office.term == *term) else { return };
         office.waiting.push_back(Waiting { request, local });
-        self.attend(&term.group);
+        self.attend_soon(&term.group);
     }
 
     /// Members have answered a ping.
@@ -104,12 +104,23 @@ impl Node {
     pub(super) fn member_gone(&mut self, name: &str, member: &str) {
         let Some(office) = self.office(name) else { return };
         let watch = office.watches.remove(member);
-        if let Some(machine) = &mut office.machine {
-            let records = machine.gone(member, &office.topics);
-            office.changed(!records.is_empty());
-        }
+        let records = office.machine.as_mut().map(|machine| machine.gone(member, &office.topics));
+        let news = records.is_some_and(|records| !records.is_empty());
+        office.changed(news);
         self.release(watch);
-        self.attend(name);
+        // The members are asked before that is stored, and those of this node are heard: one write has it all.
+        if news && !self.office(name).is_some_and(|office| office.writing) {
+            self.tell_all(name);
+        }
+        self.attend_soon(name);
+    }
+
+    /// Asks every member for a heartbeat: each has to reach the next epoch.
+    fn tell_all(&mut self, name: &str) {
+        let Some(office) = self.office(name) else { return };
+        office.told = office.version;
+        let members = office.present_members();
+        self.signal(name, Signal::News, members);
     }
 
     /// Does what can be done: hears members, fences those who are late, stores, answers.

@@ -43,6 +43,8 @@ pub(super) struct Groups {
     purposes: Map<LockId, Purpose>,
     /// What this node said to itself.
     inbox: VecDeque<GroupMessage>,
+    /// Groups of which something is to be done once the inbox is empty.
+    attend_soon: Vec<String>,
 }
 
 /// A group that this node hosts members of.
@@ -92,6 +94,7 @@ impl Groups {
             seats: Map::new(),
             purposes: Map::new(),
             inbox: VecDeque::new(),
+            attend_soon: Vec::new(),
         }
     }
 
@@ -153,7 +156,20 @@ impl Node {
             busy = true;
             self.group_message(message, true);
         }
+        if !busy {
+            for name in core::mem::take(&mut self.groups.attend_soon) {
+                busy = true;
+                self.attend(&name);
+            }
+        }
         busy
+    }
+
+    /// Sees to the group once everything that this node said to itself is heard: one write has it all.
+    fn attend_soon(&mut self, name: &str) {
+        if !self.groups.attend_soon.iter().any(|soon| soon == name) {
+            self.groups.attend_soon.push(name.to_string());
+        }
     }
 
     pub(super) fn group_message(&mut self, message: GroupMessage, local: bool) {
@@ -263,6 +279,7 @@ impl Node {
             *group = Group::default();
         }
         self.groups.inbox.clear();
+        self.groups.attend_soon.clear();
     }
 
     /// The page is back: its members join anew.

@@ -140,6 +140,12 @@ impl Office {
         state.members.iter().filter(may_step).map(|(id, _)| id.clone()).collect()
     }
 
+    /// All members but static ones that are away.
+    pub(super) fn present_members(&self) -> Vec<String> {
+        let Some(state) = self.machine.as_ref().map(Coordinator::state) else { return Vec::new() };
+        state.members.iter().filter(|(_, member)| present(member)).map(|(id, _)| id.clone()).collect()
+    }
+
     /// One member, that the user sees if there is such a one.
     pub(super) fn any_member(&self) -> Vec<String> {
         let Some(state) = self.machine.as_ref().map(Coordinator::state) else { return Vec::new() };
