@@ -20,7 +20,7 @@ pub use offsets::{
     CommitForAnother, CommitOffsets, CommittedOffset, FORWARDER_GROUP, FetchOffsets, FindPositions,
     FoundPosition, OffsetCommit, SetOffsets, stored_offset,
 };
-pub use ops::{ClaimGroup, DeleteGroup, DescribeGroup, ListGroups, WriteGroup};
+pub use ops::{ClaimGroup, DeleteGroup, DescribeGroup, ListGroups, TryGroup, WriteGroup};
 pub use partitions::Partitions;
 pub use reconcile::reconcile;
 pub use row::{Committer, GroupRow};

@@ -71,6 +71,25 @@ impl Op for WriteGroup {
     }
 }
 
+/// Sees whether the row of a group can be written: nobody waits for a storage that keeps everybody waiting.
+#[derive(Clone, Debug)]
+pub struct TryGroup {
+    /// The group.
+    pub group: String,
+}
+
+impl Op for TryGroup {
+    type Reply = ();
+
+    fn plan(&self) -> Plan {
+        Plan::write(vec![GroupRow::scan(&self.group)], vec![Store::Groups], Durability::Relaxed)
+    }
+
+    fn apply(&self, _rows: &Rows) -> Result<Applied<()>, Error> {
+        Ok(Applied::reply(()))
+    }
+}
+
 /// Deletes a group that has no members, and its offsets.
 #[derive(Clone, Debug)]
 pub struct DeleteGroup {

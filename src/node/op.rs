@@ -7,7 +7,7 @@ use crate::client::relief::FindConsumed;
 use crate::client::transaction::CommitTransaction;
 use crate::group::{
     ClaimGroup, CommitForAnother, CommitOffsets, DeleteGroup, DescribeGroup, FetchOffsets, FindPositions,
-    ListGroups, SetOffsets, WriteGroup,
+    ListGroups, SetOffsets, TryGroup, WriteGroup,
 };
 use crate::log::ops::{
     AlterConfigs, Append, BeginMaintenance, ClaimSink, CreatePartitions, CreateTopic, DeleteTopic,
@@ -114,6 +114,7 @@ any_op! {
         CommitForAnother(CommitForAnother),
         ClaimGroup(ClaimGroup),
         WriteGroup(WriteGroup),
+        TryGroup(TryGroup),
         DeleteGroup(DeleteGroup),
         ListGroups(ListGroups),
         DescribeGroup(DescribeGroup),

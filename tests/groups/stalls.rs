@@ -162,3 +162,57 @@ fn two_coordinators_without_locks_find_each_other_though_neither_has_anything_to
     world.pass(30_000);
     assert_eq!(shares(&mut world, &[0, 1]), [1, 1]);
 }
+
+#[test]
+fn a_coordinator_whose_own_storage_hangs_is_deposed_though_it_answers() {
+    let mut world = group(3, 6);
+    world.stores_nothing = Some(0);
+    world.crash(2);
+    world.pass(14_000);
+    assert_eq!(world.group().coordinator_epoch, 2);
+    assert_ne!(world.coordinator(), 0);
+    assert_eq!(world.group().state.members.len(), 2, "the dead one is out");
+    assert_eq!(world.owned(1).len(), 3);
+    // Whatever it has begun is refused when its storage is back.
+    world.stores_nothing = None;
+    world.pass(30_000);
+    assert_eq!(world.group().coordinator_epoch, 2);
+}
+
+#[test]
+fn a_coordinator_that_cannot_look_a_topic_up_is_deposed_though_it_answers() {
+    let mut world = group(2, 2);
+    world.stores_nothing = Some(0);
+    let tab = world.tab();
+    world.create_topic(tab, "u", 2);
+    world.join(tab, "u");
+    world.pass(14_000);
+    assert_ne!(world.coordinator(), 0);
+    assert_eq!(world.owned(tab).len(), 2);
+}
+
+#[test]
+fn a_tab_whose_claim_hangs_is_followed_by_another() {
+    let mut world = group(3, 6);
+    world.stores_nothing = Some(1);
+    world.crash(0);
+    world.pass(30_000);
+    assert_eq!(world.coordinator(), 2);
+    assert_eq!(world.group().state.members.len(), 2);
+}
+
+#[test]
+fn a_storage_that_hangs_for_all_deposes_nobody() {
+    let mut world = group(4, 4);
+    world.blocked = true;
+    world.crash(3);
+    world.pass(50_000);
+    world.blocked = false;
+    world.run();
+    world.pass(20_000);
+    assert_eq!((world.coordinator(), world.group().coordinator_epoch), (0, 1));
+    assert_eq!(shares(&mut world, &[0, 1, 2]).iter().sum::<usize>(), 4);
+    for tab in 0..3 {
+        assert!(!world.kinds(tab).contains(&RebalanceKind::Lost), "tab {tab}");
+    }
+}

@@ -2,6 +2,7 @@
 //! applications that read as members of groups.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 use headwater::base::{Error, Now, Offset, TopicConfig};
 use headwater::client::consumer::{FetchLimits, Reset};
@@ -9,7 +10,7 @@ use headwater::client::forwarder::WireBatch;
 use headwater::group::{Assigned, DescribeGroup, GroupRow};
 use headwater::log::batch::{Compression, records};
 use headwater::node::{
-    Acks, Answer, Call, Command, ConsumerId, ConsumerOptions, Event, ForwarderId, GroupMessage, Input,
+    Acks, Answer, AnyOp, Call, Command, ConsumerId, ConsumerOptions, Event, ForwarderId, GroupMessage, Input,
     LockId, Message, Node, NodeOptions, Output, Rebalance, RebalanceKind,
 };
 
@@ -37,6 +38,9 @@ pub struct Tabs {
     /// Of transactions of this tab it is told only later.
     pub late_storage: Option<usize>,
     late: Vec<(usize, Input)>,
+    /// No transaction begins, whoever asks for it; those that were asked for follow in order.
+    pub blocked: bool,
+    blocked_ops: VecDeque<(usize, u64, Rc<AnyOp>)>,
     /// This tab is refused every lock.
     pub refuses_locks: Option<usize>,
     /// Commits that tabs entrust to others are on their way for long.
@@ -119,6 +123,11 @@ impl Tabs {
         if self.late_storage.is_none() {
             self.queue.extend(self.late.drain(..));
         }
+        while !self.blocked
+            && let Some((tab, ticket, op)) = self.blocked_ops.pop_front()
+        {
+            self.carry_out(tab, Output::Store(ticket, op));
+        }
         loop {
             while let Some((tab, input)) = self.queue.pop_front() {
                 self.tell(tab, input);
@@ -146,6 +155,7 @@ impl Tabs {
             Output::Acquire(lock, _) if self.refuses_locks == Some(tab) => {
                 self.queue.push_back((tab, Input::LockLost(lock)));
             }
+            Output::Store(ticket, op) if self.blocked => self.blocked_ops.push_back((tab, ticket, op)),
             Output::Store(ticket, op) => {
                 self.stored += 1;
                 let stored = (tab, Input::Stored(ticket, self.table.run(&op)));

@@ -21,7 +21,8 @@ const HAND_OVER_MS: u64 = 30_000;
 
 impl Office {
     pub(super) fn deadline(&self, visible: bool) -> Option<Instant> {
-        let machine = self.machine.as_ref().filter(|_| !self.makes_sure()).and_then(Coordinator::deadline);
+        let judges = !self.makes_sure() && self.writing_since.is_none();
+        let machine = self.machine.as_ref().filter(|_| judges).and_then(Coordinator::deadline);
         let hand_over = self.hand_over_at.filter(|_| !visible && !self.busy());
         let pulse = self.pulse_at.filter(|_| !self.busy());
         machine.min_some(hand_over).min_some(pulse).min_some(self.retry_at)
@@ -73,8 +74,11 @@ impl Node {
 
     /// Somebody asks for the coordinator.
     pub(super) fn name_coordinator(&mut self, name: &str) {
+        let now = self.now.instant;
         let group = self.groups.groups.get(name);
-        let office = group.and_then(|group| group.office.as_ref()).filter(|office| office.machine.is_some());
+        let office = group.and_then(|group| group.office.as_ref());
+        // Whom the storage keeps waiting stays silent: one that it serves shall take over, if there is such a one.
+        let office = office.filter(|office| office.machine.is_some() && !office.hangs(now));
         if let Some(term) = office.map(|office| office.term.clone()) {
             self.say_to(false, GroupMessage::Coordinator(term));
         }
@@ -86,8 +90,9 @@ impl Node {
 
     /// A heartbeat for the coordinator of this term, if this node is it.
     pub(super) fn receive(&mut self, term: &Term, request: HeartbeatRequest, local: bool) {
+        let at = self.now.instant;
         let Some(office) = self.office(&term.group).filter(|office| office.term == *term) else { return };
-        office.waiting.push_back(Waiting { request, local });
+        office.waiting.push_back(Waiting { request, local, at });
         self.attend_soon(&term.group);
     }
 
@@ -109,7 +114,7 @@ impl Node {
         office.changed(news);
         self.release(watch);
         // The members are asked before that is stored, and those of this node are heard: one write has it all.
-        if news && !self.office(name).is_some_and(|office| office.writing) {
+        if news && self.office(name).is_some_and(|office| office.writing_since.is_none()) {
             self.tell_all(name);
         }
         self.attend_soon(name);
@@ -207,7 +212,7 @@ impl Node {
     /// Asks who is silent, and fences who does not answer.
     fn judge(&mut self, name: &str) {
         let (now, doubts) = (self.now, self.groups.doubts_stalls);
-        let Some(office) = self.office(name) else { return };
+        let Some(office) = self.office(name).filter(|office| office.writing_since.is_none()) else { return };
         if doubts && office.is_unsure(now) {
             return;
         }
@@ -265,12 +270,13 @@ impl Node {
 
     /// Stores what changed, one write at a time.
     fn write(&mut self, name: &str) {
+        let now = self.now.instant;
         let Some(office) = self.office(name) else { return };
         let Some(machine) = &office.machine else { return };
-        if office.writing || office.retry_at.is_some() || office.stored == office.version {
+        if office.writing_since.is_some() || office.retry_at.is_some() || office.stored == office.version {
             return;
         }
-        office.writing = true;
+        office.writing_since = Some(now);
         let (epoch, version) = (office.term.epoch, office.version);
         let write = WriteGroup {
             group: name.to_string(),
@@ -284,7 +290,7 @@ impl Node {
     pub(super) fn written(&mut self, name: &str, epoch: i32, version: u64, result: Result<AnyReply, Error>) {
         let now = self.now;
         let Some(office) = self.office(name).filter(|office| office.term.epoch == epoch) else { return };
-        office.writing = false;
+        office.writing_since = None;
         match result {
             Ok(_) => (office.stored, office.attempts) = (version, 0),
             Err(error) if error.code() == Code::NotCoordinator => return self.deposed(name),

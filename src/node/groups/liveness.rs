@@ -1,10 +1,10 @@
 use std::rc::Rc;
 
-use super::super::{Node, Output};
+use super::super::{Node, Output, Pending};
 use super::message::{GroupMessage, Signal, Term};
-use super::{Group, Groups, Owner, Purpose, coordinator_lock, due};
+use super::{Group, Groups, Owner, Purpose, Step, coordinator_lock, due};
 use crate::base::{Instant, Now};
-use crate::group::Pulsed;
+use crate::group::{Pulsed, TryGroup};
 
 /// A heartbeat that was not answered for so long is lost, or its coordinator is.
 const ANSWER_MS: u64 = 3_000;
@@ -28,7 +28,8 @@ const HIDDEN_STALL_MS: u64 = 65_000;
 impl Group {
     pub(super) fn deadline(&self, groups: &Groups) -> Option<Instant> {
         let office = self.office.as_ref().and_then(|office| office.deadline(groups.visible));
-        let silence = self.depose_at.or_else(|| Some(self.asked_at? + self.silence_ms(groups)));
+        let asked_at = self.asked_at.filter(|_| !self.tries);
+        let silence = self.depose_at.or_else(|| Some(asked_at? + self.silence_ms(groups)));
         let find = self.find_at.or_else(|| Some(self.asked_at? + ANSWER_MS));
         let contact = if self.office.is_some() { None } else { silence.min_some(find) };
         contact.min_some(office)
@@ -118,14 +119,34 @@ impl Node {
         if depose {
             return self.depose(name);
         }
-        if due(silent, now) && group.depose_at.is_none() {
-            let at = now.instant + self.random.below(JITTER_MS);
-            if let Some(group) = self.groups.groups.get_mut(name) {
-                group.depose_at = Some(at);
-            }
+        if due(silent, now) && group.depose_at.is_none() && !group.tries {
+            self.try_storage(name);
         }
         if find {
             self.find_coordinator(name);
+        }
+    }
+
+    /// A coordinator that stays silent may wait for the storage. Where that keeps everybody waiting, none would do better.
+    fn try_storage(&mut self, name: &str) {
+        if let Some(group) = self.groups.groups.get_mut(name) {
+            group.tries = true;
+            let tries = TryGroup { group: name.to_string() };
+            self.store(tries.into(), Pending::Group(Step::Try(name.to_string())));
+        }
+    }
+
+    /// The storage has answered. If the coordinator has not, meanwhile, it is deposed.
+    pub(super) fn tried(&mut self, name: &str, writable: bool) {
+        let (now, wait) = (self.now.instant, self.random.below(JITTER_MS));
+        let Some(group) = self.groups.groups.get(name) else { return };
+        let silent = group.asked_at.is_some_and(|at| at + group.silence_ms(&self.groups) <= now);
+        let Some(group) = self.groups.groups.get_mut(name) else { return };
+        group.tries = false;
+        if !writable {
+            group.asked_at = group.asked_at.map(|_| now);
+        } else if silent {
+            group.depose_at = Some(now + wait);
         }
     }
 

@@ -58,6 +58,8 @@ struct Group {
     find_at: Option<Instant>,
     /// When to take the coordinator's place, should it stay silent.
     depose_at: Option<Instant>,
+    /// The storage is asked whether it keeps this node waiting too.
+    tries: bool,
     /// Waited for or held.
     lock: Option<LockId>,
     office: Option<Office>,
@@ -77,6 +79,7 @@ enum Purpose {
 pub(super) enum Step {
     Claim(String),
     Write(String, i32, u64),
+    Try(String),
     /// A commit of another node, which hears of it by itself or not at all.
     Commit,
 }
@@ -253,6 +256,7 @@ impl Node {
         match step {
             Step::Claim(group) => self.claimed(&group, result),
             Step::Write(group, epoch, version) => self.written(&group, epoch, version, result),
+            Step::Try(group) => self.tried(&group, result.is_ok()),
             Step::Commit => {}
         }
     }

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
 use super::super::LockId;
+use super::liveness::Earlier;
 use super::message::{GroupMessage, Term};
 use crate::base::{Error, Instant, Map, Now, TopicId};
 use crate::group::{
@@ -23,7 +24,8 @@ pub(super) struct Office {
     pub(super) version: u64,
     /// The change that was stored last.
     pub(super) stored: u64,
-    pub(super) writing: bool,
+    /// Since when a write is under way.
+    pub(super) writing_since: Option<Instant>,
     /// When what failed is tried again.
     pub(super) retry_at: Option<Instant>,
     pub(super) attempts: u32,
@@ -49,10 +51,13 @@ pub(super) struct Waiting {
     pub(super) request: HeartbeatRequest,
     /// True where this node hosts the member.
     pub(super) local: bool,
+    /// When it came.
+    pub(super) at: Instant,
 }
 
 impl Office {
     const REFRESH_MS: u64 = 60_000;
+    const HANGS_MS: u64 = 2_000;
 
     pub(super) fn new(group: &str, node: u64, now: Instant) -> Self {
         Self {
@@ -62,7 +67,7 @@ impl Office {
             waiting: VecDeque::new(),
             version: 0,
             stored: 0,
-            writing: false,
+            writing_since: None,
             retry_at: None,
             attempts: 0,
             answers: VecDeque::new(),
@@ -79,6 +84,12 @@ impl Office {
     /// True while something is not stored or not answered.
     pub(super) fn busy(&self) -> bool {
         self.machine.is_some() && (self.stored < self.version || !self.waiting.is_empty())
+    }
+
+    /// True where the storage keeps this node waiting.
+    pub(super) fn hangs(&self, now: Instant) -> bool {
+        let heard = self.waiting.front().filter(|_| !self.assigning.waits()).map(|waiting| waiting.at);
+        self.writing_since.min_some(heard).is_some_and(|since| since + Self::HANGS_MS <= now)
     }
 
     pub(super) fn changed(&mut self, changed: bool) {
