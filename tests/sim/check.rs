@@ -34,6 +34,7 @@ impl World {
             self.delivery_written(origin, &key, before);
             if self.origins[origin].rows.get(&key).is_some_and(|row| row.marker.is_some()) {
                 self.stop_who_marks(page);
+                self.oust_who_marks(page);
             }
         }
     }

@@ -60,7 +60,7 @@ impl World {
                 self.pages[page].skew += self.random.below(4 * HOUR_MS) as i64 - 2 * HOUR_MS as i64
             }
             Fault::Sleep => self.sleep(0, 40),
-            Fault::Night => self.sleep(8, 11),
+            Fault::Night if self.random.chance(1, 8) => self.night(),
             Fault::Steal => {
                 let pick = self.random.below(1 << 16) as usize;
                 if let Some((name, (holder, lock))) = self.origins[origin].locks.steal_for_waiter(pick) {
@@ -183,6 +183,22 @@ impl World {
         }
     }
 
+    /// A forwarder has marked a batch: its member may be taken for dead while that waits for more.
+    pub fn oust_who_marks(&mut self, page: PageId) {
+        if page >= self.pages.len() || !self.happens(Fault::Oust, 3) {
+            return;
+        }
+        let origin = self.pages[page].origin;
+        if let Some((name, (holder, lock))) =
+            self.origins[origin].locks.steal_from(page, "member/__forwarder/")
+        {
+            self.say(|| format!("page {page} loses {name}"));
+            let after = 1_000 + self.random.below(5_000);
+            self.push(after, What::Tell(holder, Told::LockLost(lock)));
+            self.pass_on(origin, Some(name), 0);
+        }
+    }
+
     /// Navigated away: the page waits in the back/forward cache, and comes back or is evicted.
     fn cache(&mut self, page: PageId) {
         if !self.pages[page].runs() {
@@ -254,6 +270,12 @@ impl World {
     fn fire_overdue(&mut self, page: PageId) {
         if core::mem::take(&mut self.pages[page].overdue) {
             self.handle(page, headwater::node::Input::Tick);
+        }
+    }
+
+    pub fn night(&mut self) {
+        if self.faulty {
+            self.sleep(8, 11);
         }
     }
 

@@ -96,6 +96,15 @@ impl Locks {
         queue.holder.take().map(|holder| (name, holder))
     }
 
+    /// Takes a lock of this kind from the page, for the first who waits; answers who is to be told.
+    pub fn steal_from(&mut self, page: PageId, prefix: &str) -> Option<(String, Request)> {
+        let held = |queue: &Queue| queue.holder.is_some_and(|(holder, _)| holder == page) && !queue.passing;
+        let mut queues = self.queues.iter_mut().filter(|(name, _)| name.starts_with(prefix));
+        let (name, queue) = queues.find(|(_, queue)| held(queue) && !queue.waiters.is_empty())?;
+        queue.passing = true;
+        queue.holder.take().map(|holder| (name.clone(), holder))
+    }
+
     /// The locks that this page holds.
     pub fn held_by(&self, page: PageId) -> impl Iterator<Item = &str> {
         let held = self

@@ -34,6 +34,11 @@ impl World {
         let copies = if self.happens(Fault::Repeat, 8) { 2 } else { 1 };
         for copy in 0..copies {
             if self.cut_off() || self.happens(Fault::Drop, 6) {
+                self.sleep_over_loss();
+                continue;
+            }
+            if self.just_signed(&batches) && self.happens(Fault::Night, 2) {
+                self.push(100, What::Night);
                 continue;
             }
             let after = match () {
@@ -68,6 +73,21 @@ impl World {
         let after = self.random.below(most);
         if answered && !self.cut_off() {
             self.push(after, What::Tell(page, Told::Delivered(forwarder, ticket, delivery)));
+        } else {
+            self.sleep_over_loss();
+        }
+    }
+
+    /// What is signed anew is mostly sent once more: if that is lost, and again after the next night, what the broker
+    /// remembers ends before the signature looks old.
+    fn just_signed(&self, batches: &[WireBatch]) -> bool {
+        batches.iter().any(|batch| (0..1_000).contains(&(self.wall() - batch.signed_at)))
+    }
+
+    /// Nobody knows whether a batch was taken, and the lid is closed.
+    fn sleep_over_loss(&mut self) {
+        if self.happens(Fault::Night, 3) {
+            self.push(100, What::Night);
         }
     }
 

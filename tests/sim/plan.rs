@@ -72,6 +72,9 @@ named! {
         Night = "night",
         /// A lock is stolen: its holder believes that it holds it still.
         Steal = "steal",
+        /// The lock of a forwarder's member is stolen while a batch that it has marked waits for more: another one takes
+        /// over, and it hears of that too late.
+        Oust = "oust",
         /// The power fails.
         Power = "power",
         /// The origin's storage is wiped.
@@ -160,6 +163,7 @@ const BENIGN: &[Fault] = &[
     Fault::Poison,
     Fault::Grow,
     Fault::Restart,
+    Fault::Oust,
 ];
 const TABS: &[Fault] = &[
     Fault::MessageLost,
@@ -186,6 +190,7 @@ const TABS: &[Fault] = &[
     Fault::Wipe,
     Fault::Admin,
     Fault::Drop,
+    Fault::Oust,
 ];
 /// What makes a broker lose or forget.
 const HARMFUL: &[Fault] =
@@ -286,7 +291,10 @@ impl Plan {
                 between(200, 3_000),
             ),
         };
-        let linger_ms = [50, 50, 500, 3_000][between(0, 3) as usize];
+        // Who is to lose a batch while it waits has to let it wait.
+        let lingers =
+            if faults.contains(&Fault::Oust) { [50, 3_000, 3_000, 3_000] } else { [50, 50, 500, 3_000] };
+        let linger_ms = lingers[between(0, 3) as usize];
         if between(0, 1) == 0 && wish.only.is_none() && !wish.without.contains(&Fault::Transact) {
             faults.push(Fault::Transact);
         }

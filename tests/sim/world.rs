@@ -61,6 +61,8 @@ pub enum What {
     Wake(PageId),
     /// A page stops for so long.
     Stall(PageId, u64),
+    /// The machine sleeps for a night.
+    Night,
     Fault,
 }
 
@@ -282,6 +284,7 @@ impl World {
             What::Handled(page, reader) => self.handled(page, reader),
             What::Wake(page) => self.wake(page),
             What::Stall(page, stalled_ms) => self.stop(page, stalled_ms),
+            What::Night => self.night(),
             What::Fault => self.fault(),
         }
     }
