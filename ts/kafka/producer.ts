@@ -80,7 +80,7 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
   private connection: Connection | undefined
   /** What waits for a partition count, and so is not on its way yet. */
   private readonly choosing = new Set<Promise<Choice>>()
-  private open: { end(): void } | undefined
+  private open: { close(): Promise<void> } | undefined
   private identity: Promise<ProducerIdentity> | undefined
 
   /** @internal */
@@ -113,7 +113,7 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
   }
 
   /**
-   * Aborts an open transaction, waits until what was sent survives a power cut, then lets go of the log. Once `signal` is
+   * Aborts an open transaction that is not being committed, waits until what was sent survives a power cut, then lets go of the log. Once `signal` is
    * aborted it waits no longer.
    */
   async disconnect({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
@@ -121,8 +121,10 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
     try {
       if (this.state !== 'connected' || connection === undefined) return
       this.state = 'disconnecting'
-      this.open?.end()
-      await abortable(signal, () => this.flushed(connection.node))
+      await abortable(signal, async () => {
+        await this.open?.close()
+        await this.flushed(connection.node)
+      })
     } finally {
       this.state = 'disconnected'
       this.connection = undefined
@@ -175,7 +177,7 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
     }
     this.connected()
     // Nothing but its place is taken yet.
-    const place = { end: () => undefined }
+    const place = { close: async () => undefined }
     this.open = place
     try {
       const [{ Transaction }] = await abortable(signal, () =>

@@ -74,6 +74,7 @@ export interface TransactionHost {
  */
 export class Transaction {
   private active = true
+  private committing: Promise<void> | undefined
   private readonly opened = Date.now()
   private readonly sends = new Map<string, Frames>()
   /** How many records it has, by topic and partition. */
@@ -143,18 +144,32 @@ export class Transaction {
    */
   async commit({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
     this.check()
+    const committing = this.store(signal)
+    this.committing = committing
+    try {
+      await committing
+    } finally {
+      this.committing = undefined
+    }
+  }
+
+  private async store(signal: AbortSignal | undefined): Promise<void> {
+    const { host, offsets } = this
+    // The producer may be disconnected meanwhile, which waits for this.
+    const node = host.node()
+    const identified = host.identity()
+    identified.catch(() => undefined)
     // A send that nobody waited for belongs to it as well.
     await Promise.all(this.underWay)
-    const { host, offsets } = this
     if (this.sends.size > 0 || offsets.length > 0) {
       const sends = [...this.sends].map(([topic, frames]) => ({ topic, frames: frames.framed }))
       const { transactionalId, create, relaxed } = host
-      const identity = await host.identity()
+      const identity = await identified
       const native: NativeTransaction = { ...identity, transactionalId, create, relaxed, sends, offsets }
       await abortable(signal, () =>
         committed(() =>
-          host.node().call(async (node, held) => {
-            await node.commitTransaction(native)
+          node.call(async (open, held) => {
+            await open.commitTransaction(native)
             for (const [topic, counts] of this.counts) {
               for (const [partition, count] of counts) held?.appended(topic, [{ partition, count }])
             }
@@ -172,11 +187,16 @@ export class Transaction {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** Lets go of it, once what is being committed is. @internal */
+  async close(): Promise<void> {
+    await this.committing?.catch(() => undefined)
     if (this.active) this.end()
   }
 
-  /** @internal */
-  end(): void {
+  private end(): void {
     this.active = false
     this.sends.clear()
     this.host.ended()
@@ -213,6 +233,9 @@ export class Transaction {
 
   private check(): void {
     if (!this.active) throw new KafkaJSNonRetriableError('Cannot continue to use transaction once ended')
+    if (this.committing !== undefined) {
+      throw new KafkaJSNonRetriableError('The transaction is being committed: wait for its commit() first')
+    }
     const { timeoutMs } = this.host
     if (Date.now() - this.opened <= timeoutMs) return
     this.end()

@@ -291,3 +291,50 @@ describe('consumed offsets', () => {
     expect(await committed(kafka, 'in')).toEqual(['20'])
   })
 })
+
+describe('what is being committed', () => {
+  const begun = async () => {
+    const kafka = memory()
+    const producer = kafka.producer({ transactionalId: 'x' })
+    await producer.connect()
+    const transaction = await producer.transaction()
+    await transaction.send({ topic: 't', messages: [{ value: 'a' }] })
+    const high = async () => (await kafka.admin().fetchTopicOffsets('t'))[0]?.high
+    return { producer, transaction, high }
+  }
+
+  test('is stored though the producer is disconnected at once', async () => {
+    const { producer, transaction, high } = await begun()
+    await Promise.all([transaction.commit(), producer.disconnect()])
+    expect(await high()).toBe('1')
+    expect(transaction.isActive()).toBe(false)
+  })
+
+  test('is stored though nobody waited for it, and the transaction is disposed of', async () => {
+    const { producer, transaction, high } = await begun()
+    const committed = transaction.commit()
+    await transaction[Symbol.asyncDispose]()
+    expect(await high()).toBe('1')
+    await committed
+    await producer.disconnect()
+  })
+
+  test('takes nothing more, which would not be stored', async () => {
+    const { producer, transaction, high } = await begun()
+    const committed = transaction.commit()
+    const refused = 'The transaction is being committed: wait for its commit() first'
+    const late = { topic: 't', messages: [{ value: 'late' }] }
+    const calls = [
+      transaction.send(late),
+      transaction.sendOffsets({ consumerGroupId: 'g', topics: [] }),
+      transaction.commit(),
+      transaction.abort(),
+    ]
+    for (const settled of await Promise.allSettled(calls)) {
+      expect(settled).toMatchObject({ reason: { message: refused } })
+    }
+    await committed
+    expect(await high()).toBe('1')
+    await producer.disconnect()
+  })
+})
