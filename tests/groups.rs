@@ -4,6 +4,8 @@
 
 #[path = "groups/idle.rs"]
 mod idle;
+#[path = "groups/lost.rs"]
+mod lost;
 #[path = "groups/stalls.rs"]
 mod stalls;
 mod support;

@@ -111,7 +111,10 @@ impl Node {
             let topic = row.ok_or_else(|| unknown_partition(partition))?.id;
             let committed = CommittedOffset { offset, metadata, at: self.now.timestamp };
             let tp = TopicPartition { topic, partition };
-            let member = member.or_else(|| self.owner_of(&group, tp));
+            let member = match member {
+                Some(member) => Some(member),
+                None => self.owner_of(&group, tp)?,
+            };
             let commit = OffsetCommit { tp, committed };
             match groups.iter_mut().find(|known| known.group == group && known.member == member) {
                 Some(known) => known.offsets.push(commit),

@@ -41,14 +41,33 @@ impl Node {
     }
 
     /// The member of this node that reads this partition for its group, and its epoch: as it a transaction commits.
-    pub(in crate::node) fn owner_of(&mut self, group: &str, tp: TopicPartition) -> Option<Committer> {
+    /// Where there is none, nobody does, and the group must have no members.
+    ///
+    /// # Errors
+    /// [`Code::UnknownMemberId`] where an application of this node has lost the partition and does not know it yet,
+    /// [`Code::RebalanceInProgress`] where the member is out of its group.
+    pub(in crate::node) fn owner_of(
+        &mut self,
+        group: &str,
+        tp: TopicPartition,
+    ) -> Result<Option<Committer>, Error> {
         let reads = |consumer: &Consumer| {
-            let topic = consumer.topic(tp.topic).filter(|_| consumer.group() == group);
+            let topic = consumer.topic(tp.topic);
             topic.is_some_and(|topic| consumer.partition(topic, tp.partition).is_some())
         };
-        let mut ids = self.consumers.ids().into_iter();
-        let id = ids.find(|id| self.consumers.get(*id).is_some_and(|member| reads(&member.consumer)))?;
-        self.committer(id).ok().flatten()
+        let mut owner = None;
+        for (id, member) in self.consumers.members.iter() {
+            if member.consumer.group() != group {
+                continue;
+            }
+            if member.steps.lost(|lost| lost == tp) {
+                return Err(lost(tp));
+            }
+            if reads(&member.consumer) {
+                owner = Some(*id);
+            }
+        }
+        owner.map_or(Ok(None), |id| self.committer(id))
     }
 
     /// As whom a consumer commits.
@@ -120,6 +139,14 @@ impl Node {
             }
         }
     }
+}
+
+fn lost(tp: TopicPartition) -> Error {
+    let message = format!(
+        "partition {} was lost to the group while its records were handled: abort the transaction, another member handles them",
+        tp.partition
+    );
+    Error::new(Code::UnknownMemberId, message)
 }
 
 fn unassigned(topic: &str, partition: i32) -> Error {

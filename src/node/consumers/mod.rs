@@ -68,6 +68,11 @@ impl Member {
         }
     }
 
+    fn has_lost(&self, topic: &str, partition: i32) -> bool {
+        let named = |tp: TopicPartition| self.consumer.topic(tp.topic) == Some(topic);
+        self.steps.lost(|tp| tp.partition == partition && named(tp))
+    }
+
     fn seat(&self) -> Option<SeatId> {
         match self.phase {
             Phase::Seated(seat) => Some(seat),
@@ -122,6 +127,8 @@ impl Node {
             return;
         }
         let Some(member) = self.consumers.get(id) else { return };
+        let lost =
+            matches!(&command, Command::Seek(topic, partition, _) if member.has_lost(topic, *partition));
         let consumer = &mut member.consumer;
         match command {
             Command::Open(_) => {}
@@ -130,6 +137,8 @@ impl Node {
             }
             Command::UpdateSubscription(topics) => self.update_subscription(id, topics),
             Command::Rebalanced => self.rebalanced(id),
+            // What was meant for a partition that is lost must not meet it when it comes back.
+            Command::Seek(..) if lost => {}
             Command::Seek(ref topic, partition, offset) => match consumer.partition(topic, partition) {
                 Some(tp) => consumer.seek(tp, offset),
                 None => member.later.push(command),

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use crate::base::Error;
+use crate::base::{Error, TopicPartition};
 use crate::client::producer::CallId;
 use crate::group::Partitions;
 
@@ -94,6 +94,15 @@ impl Steps {
     /// True if the application can be told the next step.
     pub(super) fn is_ready(&self) -> bool {
         self.open.is_none() && self.queue.front().is_some_and(|step| step.ready)
+    }
+
+    /// True if the application was told that it has such a partition, and has yet to hear, or to take in, that it is
+    /// lost: what it still does with it counts for nothing, even where the member has it again.
+    pub(super) fn lost(&self, such: impl Fn(TopicPartition) -> bool) -> bool {
+        let lost = |step: &&Step| step.kind == RebalanceKind::Lost;
+        let untold = self.queue.iter().find(lost).map(|_| &self.told);
+        let told = self.open.as_ref().filter(lost).map(|step| &step.partitions);
+        untold.into_iter().chain(told).any(|partitions| partitions.iter().any(&such))
     }
 
     /// Takes out a loss of nothing: of that the application need not hear. Answers whether the member waits for it.

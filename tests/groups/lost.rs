@@ -1,0 +1,63 @@
+//! An application that is busy with records of a partition which its member has lost meanwhile.
+
+use headwater::log::Durability;
+use headwater::node::{Consumed, Transaction};
+
+use super::*;
+use crate::support::FrameWriter;
+
+/// Two tabs; the second has read `a` and `b`, is suspended with them, and takes no further step. Answers its partition.
+fn busy(world: &mut Tabs) -> i32 {
+    let lost = world.owned(1)[0];
+    world.send(0, "t", lost, "a");
+    world.send(0, "t", lost, "b");
+    assert_eq!(world.read(1), ["a", "b"]);
+    world.reader(1).slow = true;
+    world.handle(1, Input::Page(PageEvent::Suspended));
+    world.pass(1_000);
+    assert_eq!(world.owned(0), [0, 1], "the other one has taken over");
+    assert_eq!(world.read(0), ["a", "b"]);
+    let commit = world.commit(0, "t", lost, 2);
+    assert!(world.answer(0, commit).is_ok());
+    lost
+}
+
+#[test]
+fn a_transaction_over_what_was_lost_is_refused_though_nobody_is_left_in_the_group() {
+    let mut world = group(2, 2);
+    let lost = busy(&mut world);
+    let Ok(Answer::Producer(producer_id, epoch)) = world.ask(1, Call::InitTransactions("mover".into()))
+    else {
+        panic!("no producer")
+    };
+    let leave = world.call(0, Call::Leave(CONSUMER));
+    assert!(world.answer(0, leave).is_ok());
+    assert!(world.group().state.members.is_empty());
+    let transaction = Transaction {
+        transactional_id: "mover".into(),
+        producer_id,
+        epoch,
+        create: true,
+        durability: Durability::Strict,
+        sends: vec![("out".into(), FrameWriter::default().frame(0, 5, None, Some(b"A")).0)],
+        offsets: vec![Consumed { group: "g".into(), member: None, position: ("t".into(), lost, 1, None) }],
+    };
+    let refused = world.ask(1, Call::CommitTransaction(Box::new(transaction)));
+    assert_eq!(code(refused), Code::UnknownMemberId);
+}
+
+#[test]
+fn a_seek_in_what_was_lost_does_not_meet_it_when_it_comes_back() {
+    let mut world = group(2, 2);
+    let lost = busy(&mut world);
+    world.command(1, Command::Seek("t".into(), lost, 0));
+    world.handle(1, Input::Page(PageEvent::Resumed));
+    world.reader(1).slow = false;
+    world.take_step(1, CONSUMER);
+    let leave = world.call(0, Call::Leave(CONSUMER));
+    world.pass(5_000);
+    assert!(world.answer(0, leave).is_ok());
+    assert_eq!(world.owned(1), [0, 1]);
+    world.send(0, "t", lost, "c");
+    assert_eq!(world.read(1), ["c"]);
+}
