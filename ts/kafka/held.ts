@@ -28,9 +28,13 @@ export class Held {
 
   /** What the log tells of its records: those that went, or have arrived elsewhere, cannot be lost. */
   heard({ topic, partition, logStartOffset, committed = logStartOffset }: NodeEvent): void {
-    const place = this.places.get(topic as string)?.get(partition as number)
-    const start = BigInt((committed ?? -1) as string)
-    if (place !== undefined && start > place[0]) place[0] = start
+    if (typeof topic !== 'string' || typeof partition !== 'number' || typeof committed !== 'string') return
+    // A record may have arrived before its append is answered here.
+    const partitions = this.places.get(topic) ?? new Map<number, [bigint, bigint]>()
+    this.places.set(topic, partitions)
+    const [start, end] = partitions.get(partition) ?? [0n, 0n]
+    const begin = BigInt(committed)
+    partitions.set(partition, [begin > start ? begin : start, end])
   }
 
   deleted(topic: string): void {
@@ -47,7 +51,7 @@ export class Held {
     const lost: LostRecords[] = []
     for (const [topic, partitions] of this.places) {
       let records = 0n
-      for (const [start, end] of partitions.values()) records += end - start
+      for (const [start, end] of partitions.values()) if (end > start) records += end - start
       if (records > 0n) lost.push({ topic, records: String(records) })
     }
     this.places.clear()

@@ -30,6 +30,16 @@ describe('what is counted of a log in memory', () => {
     expect(held.take()).toEqual([{ topic: 'a', records: '7' }])
   })
 
+  test('is nothing of what arrived elsewhere before its append was answered here', () => {
+    const held = new Held()
+    held.heard({ type: 'forwarder.delivered', topic: 'a', partition: 0, committed: '2' })
+    held.appended('a', [place(0, 2)])
+    expect(held.take()).toEqual([])
+    held.heard({ type: 'forwarder.delivered', topic: 'a', partition: 0, committed: '1' })
+    held.appended('a', [place(0, 2)])
+    expect(held.take()).toEqual([{ topic: 'a', records: '1' }])
+  })
+
   test('is less by what an append found deleted, and never more again', () => {
     const held = new Held()
     held.appended('a', [place(0, 5)])
