@@ -194,11 +194,8 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
       this.log.warn('consumer#run was called, but the consumer is already running', { groupId })
       return
     }
-    const { autoCommitInterval, autoCommitThreshold, eachMessage, eachBatch } = config
-    validateNumbers(config, ['partitionsConsumedConcurrently'], 1)
-    if (autoCommitInterval !== null) validateNumbers(config, ['autoCommitInterval'])
-    if (autoCommitThreshold !== null) validateNumbers(config, ['autoCommitThreshold'])
-    validateFunctions(config, HANDLERS)
+    const { eachMessage, eachBatch } = config
+    validateRun(config)
     if (!eachMessage && !eachBatch) {
       this.log.warn('consumer#run was called without eachMessage and eachBatch: nothing is read', { groupId })
     }
@@ -214,7 +211,7 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
    */
   stream(options: StreamOptions = {}): MessageStream {
     this.beIdle('stream()')
-    validateNumbers(options, ['partitionsConsumedConcurrently'], 1)
+    validateRun(options)
     return new MessageStream(
       (config) => {
         this.beIdle('stream()')
@@ -415,6 +412,15 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
     if (this.runner === runner) this.runner = undefined
     this.emitter.emit(CONSUMER_EVENTS.STOP, null)
   }
+}
+
+/** Checks what `run` and `stream` are given. */
+function validateRun(config: ConsumerRunConfig): void {
+  validateNumbers(config, ['partitionsConsumedConcurrently'], 1)
+  for (const name of ['autoCommitInterval', 'autoCommitThreshold'] as const) {
+    if (config[name] !== null) validateNumbers(config, [name])
+  }
+  validateFunctions(config, HANDLERS)
 }
 
 /** A promise of the first join. Nobody need listen to it. */

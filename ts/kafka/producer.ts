@@ -98,7 +98,7 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
     this.chooser = create()
     // The log itself chooses as the default partitioner does, under the partition count at the time of the append.
     this.partitioner = create === DefaultPartitioner ? undefined : this.chooser
-    this.create = config.allowAutoTopicCreation ?? true
+    this.create = Boolean(config.allowAutoTopicCreation ?? true)
     const { interceptors = [] } = config
     this.interceptors = interceptors.length === 0 ? undefined : new Interceptors(interceptors, this.log)
   }

@@ -27,7 +27,7 @@ export class Topics {
   /** False where one of them exists; the others are created. */
   async create(topics: TopicConfig[], validateOnly: boolean): Promise<boolean> {
     validateNewTopics(topics)
-    const settled = await Promise.all(topics.map((topic) => this.createOne(topic, validateOnly)))
+    const settled = await Promise.all(topics.map((topic) => this.createOne(topic, Boolean(validateOnly))))
     const errors = settled.filter((each) => each instanceof KafkaJSCreateTopicError)
     if (errors.length > 0) throw new KafkaJSAggregateError('Topic creation errors', errors)
     return settled.every((each) => each === true)
@@ -53,7 +53,7 @@ export class Topics {
     for (const { topic, count, assignments = [] } of topicPartitions) {
       if (assignments.flat().some((node) => node !== NODE)) throw refusal('INVALID_REPLICA_ASSIGNMENT', 39)
       await this.node
-        .call((node) => node.createPartitions(topic, count, validateOnly))
+        .call((node) => node.createPartitions(topic, count, Boolean(validateOnly)))
         .catch((thrown: unknown) => {
           const error = fromNative(thrown)
           const { type = '', code = 0 } = error

@@ -114,3 +114,13 @@ test('what a transaction commits of a group is checked as commitOffsets checks i
   ])
   await producer.disconnect()
 })
+
+test('a switch that is neither true nor false is one of them', async () => {
+  const kafka = memory()
+  const panics: string[] = []
+  kafka.on('panic', ({ message }) => panics.push(message))
+  const topics = [{ topic: 't' }]
+  expect(await kafka.admin().createTopics({ topics, validateOnly: wrong(1n) })).toBe(true)
+  expect(await kafka.admin().listTopics()).toEqual([])
+  expect(panics).toEqual([])
+})

@@ -61,6 +61,7 @@ describe('what would be passed over in silence is refused', () => {
     await consumer.subscribe({ topics: ['t'] })
     const run = consumer.run(wrong<ConsumerRunConfig>({ eachMessage: async () => undefined, ...config }))
     await expect(run).rejects.toThrow(message)
+    if (!('eachMessage' in config)) expect(() => consumer.stream(wrong(config))).toThrow(message)
     await consumer.disconnect()
   })
 
