@@ -38,7 +38,9 @@ fn the_same_seed_is_the_same_world() {
 /// Where a broken rule shows, by which faults, and as what. Each is noticed by one seed in twenty or more: a new fault
 /// changes which seeds those are.
 fn shows(mutant: Mutant) -> (Scenario, &'static [Fault], &'static str) {
-    use Fault::{Admin, Copy, Crash, Drop, Hide, Night, Open, Oust, Power, Stall, Stop, Transact, Unknown};
+    use Fault::{
+        Admin, Consume, Copy, Crash, Drop, Hide, Night, Open, Oust, Power, Stall, Stop, Transact, Unknown,
+    };
     match mutant {
         Mutant::RelaxedMarker => (Scenario::Benign, &[Drop, Power], "reused"),
         Mutant::RelaxedAppend => (Scenario::Benign, &[Power], "lost"),
@@ -55,6 +57,7 @@ fn shows(mutant: Mutant) -> (Scenario, &'static [Fault], &'static str) {
         Mutant::NoCoordinatorEpoch => (Scenario::Groups, &[Stop, Open], "back"),
         Mutant::NoTransactionFence => (Scenario::Tabs, &[Open, Transact], "zombie"),
         Mutant::NoOwnership => (Scenario::Groups, &[Stop, Open], "back"),
+        Mutant::NoTransactionOwnership => (Scenario::Groups, &[Stop, Open, Consume], "moved"),
         Mutant::NoStallRule => (Scenario::Groups, &[Stall, Hide], "fenced"),
     }
 }
@@ -160,6 +163,11 @@ fn a_fenced_producer_that_commits_is_noticed() {
 #[test]
 fn a_commit_of_what_another_owns_is_noticed() {
     noticed(Mutant::NoOwnership);
+}
+
+#[test]
+fn a_transaction_over_what_another_owns_is_noticed() {
+    noticed(Mutant::NoTransactionOwnership);
 }
 
 #[test]

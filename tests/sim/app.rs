@@ -43,6 +43,9 @@ pub enum Asked {
     Forward,
     Init(&'static str),
     Transaction(usize),
+    MoverInit(usize, String),
+    Move(usize, usize),
+    Rewind(usize),
     Other,
 }
 
@@ -193,6 +196,9 @@ impl World {
             (Asked::Init(id), result) => self.transactions_begun(page, id, result),
             (Asked::Transaction(number), result) => self.transaction_ended(number, &result),
             (Asked::Commit(reader), result) => self.commit_answered(page, reader, result),
+            (Asked::MoverInit(reader, id), result) => self.mover_initialised(page, reader, &id, result),
+            (Asked::Move(reader, number), result) => self.move_ended(page, reader, number, result),
+            (Asked::Rewind(reader), result) => self.rewound(page, reader, &result),
             (Asked::Create(topic), Err(error)) if error.code() != Code::TopicAlreadyExists => {
                 self.say(|| format!("page {page} cannot create {topic}: {error}"));
             }

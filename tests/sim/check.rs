@@ -24,6 +24,7 @@ impl World {
         self.check_bundles(origin, &changes.appended);
         self.producers_written(origin, writes);
         for (tp, offset, name) in changes.appended {
+            self.check_moved(origin, &name);
             self.appended(origin, tp, offset, name);
         }
         for (group, tp, before, offset) in changes.commits {
@@ -110,7 +111,8 @@ impl World {
         let place = &mut self.origins[origin];
         let now = Shadow::of(&place.database.disk);
         let kept: std::collections::BTreeSet<&str> = now.names().collect();
-        let lost = place.shadow.names().filter(|name| !kept.contains(name)).map(str::to_string).collect();
+        let lost: Vec<String> =
+            place.shadow.names().filter(|name| !kept.contains(name)).map(str::to_string).collect();
         let rows = place.database.disk.rows(Store::Deliveries, &[]);
         let rows =
             rows.into_iter().map(|(key, row)| (key, DeliveryRow::decode(&row).expect("a delivery row")));
@@ -122,6 +124,7 @@ impl World {
         place.groups = groups.collect();
         place.shadow = now;
         self.look_at_producers(origin);
+        self.unmoved(origin, &lost);
         lost
     }
 
@@ -179,6 +182,7 @@ impl World {
     /// What lies before `committed` was delivered, unless it is kept apart; what was acknowledged is there.
     pub fn check_in_the_end(&mut self) {
         self.check_repeated();
+        self.check_moved_in_the_end();
         let mut wrong = Vec::new();
         for origin in &self.origins {
             for (tp, part) in &origin.shadow.partitions {

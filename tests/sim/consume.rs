@@ -1,12 +1,13 @@
 //! Applications that read as members of groups: a reader hands what it fetched to a handler, which takes its time, then
 //! commits; it takes the steps of a rebalance between two handlers, as `consumer.run` does.
 
-use headwater::base::{Code, Error, Offset, TopicPartition};
+use headwater::base::{Code, Error, Offset, Timestamp, TopicPartition};
 use headwater::client::consumer::{FetchLimits, Records, Reset};
 use headwater::log::batch;
 use headwater::node::{Answer, Call, Command, ConsumerOptions, Input, Rebalance, RebalanceKind};
 
 use super::app::{Asked, PLAIN};
+use super::movers::{MOVERS, Move};
 use super::page::PageId;
 use super::plan::Fault;
 use super::world::{What, World};
@@ -20,7 +21,7 @@ const AGAIN_MS: u64 = 500;
 
 /// One consumer of a page.
 pub struct Reader {
-    id: u32,
+    pub id: u32,
     pub group: &'static str,
     pub instance: Option<String>,
     /// The member that it was last told to be.
@@ -31,7 +32,7 @@ pub struct Reader {
     /// What it fetches, handles or commits.
     pub stage: Stage,
     /// The step that it takes as soon as it has time.
-    step: Option<Rebalance>,
+    pub step: Option<Rebalance>,
     /// What it was told to have.
     pub assigned: Vec<i32>,
     /// Where it goes on in each partition, as what it was handed shows.
@@ -48,8 +49,15 @@ pub enum Stage {
     Joins,
     Idle,
     Fetches,
-    Handles(TopicPartition, Vec<(Offset, String)>),
+    /// Since when, too, by the page's wall clock.
+    Handles(TopicPartition, Vec<(Offset, String)>, Timestamp),
     Commits(Vec<(TopicPartition, Offset)>),
+    /// It commits in a transaction, or begins one.
+    Moves(Move),
+    /// It waits until it commits once more.
+    Stale(Move),
+    /// It looks where to go on after a transaction that was aborted.
+    Rewinds(TopicPartition),
     Out,
 }
 
@@ -89,6 +97,11 @@ impl World {
             self.pages[page].app.readers.push(Reader::new(index as u32 + 1, group, fixed));
             self.open_reader(page, index);
         }
+        if self.plan.has(Fault::Consume) && self.random.chance(2, 3) {
+            let index = self.pages[page].app.readers.len();
+            self.pages[page].app.readers.push(Reader::new(index as u32 + 1, MOVERS, None));
+            self.open_reader(page, index);
+        }
     }
 
     fn open_reader(&mut self, page: PageId, index: usize) {
@@ -113,7 +126,7 @@ impl World {
         vec![name.to_string(), "uniform".to_string()]
     }
 
-    fn reader(&mut self, page: PageId, index: usize) -> &mut Reader {
+    pub fn reader(&mut self, page: PageId, index: usize) -> &mut Reader {
         &mut self.pages[page].app.readers[index]
     }
 
@@ -140,7 +153,7 @@ impl World {
     }
 
     /// The consumer is out: the application joins once more.
-    fn begin_again(&mut self, page: PageId, index: usize) {
+    pub fn begin_again(&mut self, page: PageId, index: usize) {
         let reader = self.reader(page, index);
         let (id, group, instance) = (reader.id, reader.group, reader.instance.clone());
         if reader.leaving {
@@ -166,12 +179,17 @@ impl World {
                 self.reader(page, index).stage = Stage::Joins;
                 self.open_reader(page, index);
             }
+            Stage::Stale(_) => self.move_again(page, index),
             _ => self.go_on(page, index),
         }
     }
 
     /// A step of a rebalance; it waits for the handler that runs.
     pub fn stepped(&mut self, page: PageId, index: usize, result: Result<Answer, Error>) {
+        // A consumer that was given up has nothing to say to the next one.
+        if matches!(self.reader(page, index).stage, Stage::Out) {
+            return;
+        }
         match result {
             Ok(Answer::Rebalance(Some(step))) => {
                 self.say(|| {
@@ -198,7 +216,7 @@ impl World {
     }
 
     /// Does what comes next: a commit, a step, a fetch.
-    fn go_on(&mut self, page: PageId, index: usize) {
+    pub fn go_on(&mut self, page: PageId, index: usize) {
         let reader = self.reader(page, index);
         if !matches!(reader.stage, Stage::Idle) {
             return;
@@ -266,7 +284,8 @@ impl World {
             }
         }
         self.check_read(page, index, records, &handed);
-        self.reader(page, index).stage = Stage::Handles(records.tp, handed);
+        let since = self.pages[page].now(self.time).timestamp;
+        self.reader(page, index).stage = Stage::Handles(records.tp, handed, since);
         let most = if self.random.chance(1, 20) { 3_000 } else { 60 };
         let after = self.random.below(most);
         self.push(after, What::Handled(page, index));
@@ -281,11 +300,16 @@ impl World {
             return self.push(AGAIN_MS, What::Handled(page, index));
         }
         let reader = self.reader(page, index);
-        let Stage::Handles(tp, records) = core::mem::replace(&mut reader.stage, Stage::Idle) else { return };
-        if let Some((last, _)) = records.last() {
+        let Stage::Handles(tp, records, since) = core::mem::replace(&mut reader.stage, Stage::Idle) else {
+            return;
+        };
+        if let Some((last, _)) = records.last().filter(|_| reader.group != MOVERS) {
             reader.uncommitted.push((tp, last + 1));
         }
         self.check_handled(page, index, tp, &records);
+        if self.reader(page, index).group == MOVERS && !records.is_empty() {
+            return self.moves(page, index, (tp, records), since);
+        }
         self.go_on(page, index);
     }
 
@@ -346,8 +370,10 @@ impl World {
         if self.plan.has(Fault::Restore) && origin == 0 {
             return None;
         }
+        let movers = self.plan.has(Fault::Consume).then_some(MOVERS);
         GROUPS
             .into_iter()
+            .chain(movers)
             .find_map(|group| self.unstable(origin, group).or_else(|| self.lagging(origin, group)))
     }
 }

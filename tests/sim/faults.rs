@@ -368,6 +368,7 @@ impl World {
             .map(|((_, group, name), times)| ((1, group.clone(), name.clone()), times.clone()));
         let copied: Vec<_> = copied.collect();
         self.handled.extend(copied);
+        self.copy_moved();
         true
     }
 

@@ -100,6 +100,7 @@ impl World {
     /// Records come in order, none is left out, and they are what was appended there.
     pub fn check_read(&mut self, page: PageId, index: usize, records: &Records, handed: &[(Offset, String)]) {
         let (origin, tp) = (self.pages[page].origin, records.tp);
+        self.check_end(page, index, tp, records.end);
         let end = handed.last().map_or(records.from, |(last, _)| last + 1);
         let next = self.pages[page].app.readers[index].goes_on(tp, end).unwrap_or(records.from);
         let mut wrong = Vec::new();

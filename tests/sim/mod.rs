@@ -11,6 +11,7 @@ mod disk;
 mod faults;
 mod locks;
 mod members;
+mod movers;
 pub mod mutant;
 mod network;
 mod page;

@@ -46,6 +46,8 @@ named! {
         BeaconPast = "beacon-past",
         /// Whoever was fenced by a younger producer of its `transactional.id` commits all the same.
         NoTransactionFence = "no-transaction-fence",
+        /// Anybody commits in a transaction whatever it has read, as if it were its owner.
+        NoTransactionOwnership = "no-transaction-ownership",
         /// An append of unknown outcome does not look whether it landed.
         NoSearch = "no-search",
     }
@@ -115,6 +117,11 @@ impl World {
                 append.entries.iter_mut().for_each(|entry| self.mutate_entry(origin, mutant, entry));
                 Some(AnyOp::Append(append.into()))
             }
+            AnyOp::CommitTransaction(commit) if mutant == Mutant::NoTransactionOwnership => {
+                let mut commit = (**commit).clone();
+                commit.offsets.iter_mut().for_each(|offsets| self.disown(origin, offsets));
+                Some(AnyOp::CommitTransaction(commit.into()))
+            }
             AnyOp::CommitTransaction(commit) => {
                 Some(AnyOp::CommitTransaction(self.unfenced(origin, commit)?.into()))
             }
@@ -124,13 +131,21 @@ impl World {
                 Some(AnyOp::WriteGroup(WriteGroup { node, coordinator_epoch, ..write.clone() }))
             }
             AnyOp::CommitOffsets(commit) if mutant == Mutant::NoOwnership => {
-                let (row, tp) = (self.origins[origin].groups.get(&commit.group)?, commit.offsets.first()?.tp);
-                let mut members = row.state.members.iter();
-                let (id, owner) = members.find(|(_, member)| member.current.owns(tp))?;
-                let member = Some((id.clone(), owner.current.epoch));
-                Some(AnyOp::CommitOffsets(CommitOffsets { member, ..commit.clone() }))
+                let mut commit = commit.clone();
+                self.disown(origin, &mut commit);
+                Some(AnyOp::CommitOffsets(commit))
             }
             _ => None,
+        }
+    }
+
+    /// Commits as the owner, whoever that is.
+    fn disown(&self, origin: usize, commit: &mut CommitOffsets) {
+        let row = self.origins[origin].groups.get(&commit.group);
+        let Some((row, first)) = row.zip(commit.offsets.first()) else { return };
+        let mut members = row.state.members.iter();
+        if let Some((id, owner)) = members.find(|(_, member)| member.current.owns(first.tp)) {
+            commit.member = Some((id.clone(), owner.current.epoch));
         }
     }
 

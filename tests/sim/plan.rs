@@ -109,6 +109,8 @@ named! {
         Admin = "admin",
         /// Applications commit transactions, and take each other's ids.
         Transact = "transact",
+        /// Applications transform what they read, in transactions with the offsets that they have consumed.
+        Consume = "consume",
     }
 }
 
@@ -297,6 +299,9 @@ impl Plan {
         let linger_ms = lingers[between(0, 3) as usize];
         if between(0, 1) == 0 && wish.only.is_none() && !wish.without.contains(&Fault::Transact) {
             faults.push(Fault::Transact);
+        }
+        if between(0, 2) == 0 && wish.only.is_none() && !wish.without.contains(&Fault::Consume) {
+            faults.push(Fault::Consume);
         }
         let partitions = partitions as i32;
         let (pages, mutant, trace) = (pages as usize, wish.mutant, wish.trace);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use headwater::base::{Error, ProducerId, TopicPartition};
+use headwater::base::{Code, Error, ProducerId, TopicPartition};
 use headwater::client::transaction::CommitTransaction;
 use headwater::log::ops::TransactionalRow;
 use headwater::log::{Durability, Store, Write};
@@ -12,20 +12,23 @@ use headwater::node::{Answer, Call, Transaction};
 use super::app::{Asked, FORWARDED, PLAIN};
 use super::mutant::Mutant;
 use super::page::PageId;
+use super::plan::Fault;
 use super::storage::put_in;
 use super::support::FrameWriter;
 use super::world::World;
 
-type Producer = (ProducerId, i16);
+pub type Producer = (ProducerId, i16);
 
 /// The `transactional.id`s that there are.
 const IDS: [&str; 2] = ["t0", "t1"];
 
 /// What one transaction writes, and as whom.
 pub struct Bundle {
-    id: &'static str,
-    producer: Producer,
-    names: Vec<String>,
+    pub id: String,
+    pub producer: Producer,
+    pub names: Vec<String>,
+    /// Its application was told that nothing of it is written.
+    pub aborted: bool,
 }
 
 /// The transactions of a world.
@@ -35,9 +38,34 @@ pub struct Bundles {
     /// Which transaction each record is of.
     of: BTreeMap<String, usize>,
     /// Who each page is under each id.
-    held: BTreeMap<(PageId, &'static str), Producer>,
+    held: BTreeMap<(PageId, String), Producer>,
     /// Who may write under each id in each copy, as stored.
     current: BTreeMap<(usize, Vec<u8>), Producer>,
+}
+
+impl Bundles {
+    /// A transaction is about to be committed; answers its number.
+    pub fn open(&mut self, bundle: Bundle) -> usize {
+        let number = self.all.len();
+        self.of.extend(bundle.names.iter().map(|name| (name.clone(), number)));
+        self.all.push(bundle);
+        number
+    }
+
+    pub fn held(&self, page: PageId, id: &str) -> Option<Producer> {
+        self.held.get(&(page, id.to_string())).copied()
+    }
+
+    pub fn hold(&mut self, page: PageId, id: &str, producer: Producer) {
+        self.held.insert((page, id.to_string()), producer);
+    }
+
+    /// Whoever was fenced begins a new epoch.
+    pub fn forget(&mut self, page: PageId, error: &Error, number: usize) {
+        if matches!(error.code(), Code::ProducerFenced | Code::InvalidProducerIdMapping) {
+            self.held.remove(&(page, self.all[number].id.clone()));
+        }
+    }
 }
 
 impl World {
@@ -45,7 +73,7 @@ impl World {
     pub fn transact(&mut self, page: PageId) {
         let id = IDS[self.random.below(2) as usize];
         let taken = self.random.chance(1, 6);
-        let Some(producer) = self.bundles.held.get(&(page, id)).copied().filter(|_| !taken) else {
+        let Some(producer) = self.bundles.held(page, id).filter(|_| !taken) else {
             return self.call(page, Call::InitTransactions(id.into()), Asked::Init(id));
         };
         let (mut names, mut sends) = (Vec::new(), Vec::new());
@@ -60,9 +88,7 @@ impl World {
             }
             sends.push((topic.to_string(), frames.0));
         }
-        let number = self.bundles.all.len();
-        self.bundles.of.extend(names.iter().map(|name| (name.clone(), number)));
-        self.bundles.all.push(Bundle { id, producer, names });
+        let number = self.bundles.open(Bundle { id: id.to_string(), producer, names, aborted: false });
         let transaction = Transaction {
             transactional_id: id.into(),
             producer_id: producer.0,
@@ -77,13 +103,21 @@ impl World {
 
     pub fn transactions_begun(&mut self, page: PageId, id: &'static str, result: Result<Answer, Error>) {
         if let Ok(Answer::Producer(producer, epoch)) = result {
-            self.bundles.held.insert((page, id), (producer, epoch));
+            self.bundles.hold(page, id, (producer, epoch));
         }
     }
 
-    /// What was committed is there.
+    /// What was committed is there; of what failed nothing is, nor will be.
     pub fn transaction_ended(&mut self, number: usize, result: &Result<Answer, Error>) {
+        // A commit whose outcome was unknown, and whose id was taken before its retry, may be there all the same.
+        let certain = !self.plan.has(Fault::Unknown) && !self.plan.has(Fault::Wipe);
         if result.is_err() {
+            self.bundles.all[number].aborted = certain;
+            let written =
+                self.bundles.all[number].names.iter().find(|name| self.broker.places.contains_key(*name));
+            if let Some(name) = written.filter(|_| certain).cloned() {
+                self.violated(format!("aborted: {name} is written, and its transaction failed"));
+            }
             return;
         }
         for name in self.bundles.all[number].names.clone() {
@@ -102,12 +136,15 @@ impl World {
             *counts.entry(*number).or_default() += 1;
         }
         for (number, count) in counts {
-            let Bundle { id, producer, names } = &self.bundles.all[number];
-            let (id, producer, all) = (*id, *producer, names.len());
+            let Bundle { id, producer, names, aborted } = &self.bundles.all[number];
+            let (id, producer, all, aborted) = (id.clone(), *producer, names.len(), *aborted);
+            if aborted {
+                self.violated(format!("aborted: a transaction of {id} failed, and was written then"));
+            }
             if count < all {
                 self.violated(format!("torn: {count} of {all} records of a transaction of {id} are written"));
             }
-            let current = self.bundles.current.get(&(origin, TransactionalRow::key(id)));
+            let current = self.bundles.current.get(&(origin, TransactionalRow::key(&id)));
             if current.is_some_and(|current| *current != producer) {
                 self.violated(format!("zombie: {producer:?} has written, and {id} is {current:?}"));
             }

@@ -14,6 +14,7 @@ use super::broker::Broker;
 use super::disk::Disk;
 use super::locks::Locks;
 use super::members::ReaderId;
+use super::movers::Moved;
 use super::page::{Life, Page, PageId, START, Told};
 use super::plan::{Fault, Plan};
 use super::shadow::Shadow;
@@ -133,6 +134,7 @@ pub struct World {
     /// What was handled again: by whom before, and by whom then.
     pub repeated: Vec<(String, ReaderId, ReaderId)>,
     pub bundles: Bundles,
+    pub moved: Moved,
     pub names: u64,
     pub calls: u64,
     pub faulty: bool,
@@ -161,6 +163,7 @@ impl World {
             handled: BTreeMap::new(),
             repeated: Vec::new(),
             bundles: Bundles::default(),
+            moved: Moved::default(),
             names: 0,
             calls: 0,
             faulty: true,
