@@ -135,8 +135,8 @@ pub enum Durability {
 pub struct Plan {
     /// The rows to read. All are read before [`Op::apply`] runs.
     pub scans: Vec<Scan>,
-    /// Rows that are added without waiting for the scans, which ask for none of them. Where `apply` refuses, or one of
-    /// the keys exists already, the transaction aborts and nothing is written.
+    /// Rows that are added *while* the scans run, without waiting for them: where `apply` refuses, or one
+    /// of the keys exists already, the transaction aborts and nothing is written.
     pub adds: Vec<(Store, Key, Value)>,
     /// The stores that `apply` may write to. None of them and no `adds`: the transaction only reads.
     pub writes: Vec<Store>,

@@ -36,6 +36,13 @@ describe.each<Engine>(['chromium', 'firefox'])('a group of tabs in %s', (engine)
     }
   })
 
+  test('tabs that send to one partition at once: each record has an offset of its own', async () => {
+    const seats = await three(rig)
+    const sent = seats.map(({ tab }) => tab.drive('sendOneByOne', [rig.topic, 0, 150]))
+    const offsets = (await Promise.all(sent)).flat()
+    expect(sorted(offsets)).toEqual(Array.from({ length: 450 }, (_, each) => each))
+  })
+
   test('a tab that joins takes its share and no more, while records flow', async () => {
     const [one, two] = [await rig.join('one'), await rig.join('two')]
     const before = await rig.settled(one, two)

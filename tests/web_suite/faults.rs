@@ -17,6 +17,8 @@ extern "C" {
     pub fn abort_under_the_rows(times: u32);
     #[wasm_bindgen(js_name = failGet)]
     pub fn fail_get(times: u32, name: &str, message: &str);
+    /// Whether the page asks for its commits here, or leaves them to the browser.
+    pub fn commits() -> bool;
     #[wasm_bindgen(js_name = dieInCommit)]
     pub fn die_in_commit(times: u32, name: Option<&str>);
     #[wasm_bindgen(js_name = refuseCommit)]

@@ -44,13 +44,18 @@ async fn stored(backend: &Database) -> usize {
     found.get()
 }
 
+/// What is seen in this engine, which may be left to commit by itself.
+fn engine(seen: &str) -> String {
+    if faults::commits() { seen.to_string() } else { seen.replace("commit ", "") }
+}
+
 #[wasm_bindgen_test]
 async fn an_append_asks_for_everything_at_once_and_commits_with_the_rows() {
     faults::restore();
     let storage = Database::new().open().await;
     faults::watch();
     assert_eq!(code(&attempt(&storage, 1).await), None);
-    assert_eq!(faults::seen(), "readwrite:relaxed get add got commit complete");
+    assert_eq!(faults::seen(), engine("readwrite:relaxed get add got commit complete"));
     faults::restore();
 }
 
@@ -70,7 +75,7 @@ async fn the_plan_sets_mode_and_durability() {
     }
     let read = "readonly:relaxed get got commit complete";
     let wrote = "readwrite:strict commit complete readwrite:relaxed commit complete";
-    assert_eq!(faults::seen(), format!("{read} {wrote}"));
+    assert_eq!(faults::seen(), engine(&format!("{read} {wrote}")));
     faults::restore();
 }
 

@@ -133,6 +133,20 @@ export const driver = {
     return sendNumbers(kafka, topic, partitions, from, to)
   },
 
+  /** Sends one record after the other to a partition, three at a time; answers their offsets. */
+  async sendOneByOne(topic: string, partition: number, count: number): Promise<number[]> {
+    const producer = kafka.producer()
+    await producer.connect()
+    const offsets: number[] = []
+    const send = async () => {
+      const [at] = await producer.send({ topic, messages: [{ value: 'x', partition }] })
+      offsets.push(Number(at?.baseOffset))
+    }
+    for (let left = count; left > 0; left -= 3) await Promise.all([send(), send(), send()])
+    await producer.disconnect()
+    return offsets
+  },
+
   async join(joining: Joining): Promise<string> {
     const joined = new Member(joining)
     members.set(joining.name, joined)

@@ -15,7 +15,7 @@ use super::failure::copy;
 use super::watchdog::Watchdog;
 use crate::log::{Durability, Plan, Store};
 use crate::platform::slot::Slot;
-use crate::platform::web::dom::{Exception, set};
+use crate::platform::web::dom::{Exception, global, set};
 
 #[wasm_bindgen]
 extern "C" {
@@ -37,6 +37,9 @@ pub(super) struct Connection {
     database: Database,
     handle: IdbDatabase,
     _errors: Closure<dyn FnMut(Event)>,
+    /// True where a transaction may be told to commit while requests are under way that may fail. Firefox commits the
+    /// others then, whatever the page does about the one that failed: it has to find out by itself that nothing more comes.
+    pub(super) commits: bool,
     /// Watches its transactions.
     pub(super) watchdog: Rc<Watchdog>,
     /// True once a transaction has completed on it.
@@ -82,7 +85,9 @@ impl Connection {
         });
         handle.set_onerror(Some(errors.as_ref().unchecked_ref()));
         let (watchdog, proved) = (Rc::default(), Cell::new(false));
-        Self { database: handle.clone().into(), handle, _errors: errors, watchdog, proved }
+        // Told by a global of its engine, which, unlike its name, no user or extension changes.
+        let commits = global("InternalError").is_none();
+        Self { database: handle.clone().into(), handle, _errors: errors, commits, watchdog, proved }
     }
 
     /// Calls `lost`, which must let go of the connection, when another tab wants to upgrade or delete the

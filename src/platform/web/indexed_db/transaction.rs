@@ -16,9 +16,8 @@ use crate::platform::web::dom::Exception;
 
 /// Runs one plan as one transaction.
 ///
-/// `plan.adds` and scans are asked for at once, in this order: where an add fails, that is known before the last scan
-/// has succeeded. `apply` runs in the turn in which it does, and the writes and the commit follow in the same turn: a
-/// page that is frozen or busy later holds nobody up.
+/// Scans and `plan.adds` are asked for at once; `apply` runs in the turn in which the last scan succeeds, and
+/// the writes and the commit follow in the same turn: a page that is frozen or busy later holds nobody up.
 pub(super) async fn run(connection: &Connection, plan: &Plan, apply: Apply<'_>) -> Result<(), Failure> {
     let transaction = Transaction::begin(connection, plan)?;
     let scans = transaction.ask(plan).map_err(thrown)?;
@@ -32,6 +31,8 @@ pub(super) async fn run(connection: &Connection, plan: &Plan, apply: Apply<'_>) 
 struct Transaction {
     handle: IdbTransaction,
     progress: Rc<Progress>,
+    /// See [`Connection::commits`].
+    commits: bool,
     watchdog: Rc<Watchdog>,
     _handler: Closure<dyn FnMut(Event)>,
 }
@@ -60,17 +61,17 @@ impl Transaction {
         handle.set_onerror(Some(listener));
         let watchdog = Rc::clone(&connection.watchdog);
         watchdog.watch(&progress);
-        Ok(Self { handle, progress, watchdog, _handler: handler })
+        Ok(Self { handle, progress, commits: connection.commits, watchdog, _handler: handler })
     }
 
-    /// Asks for the adds, and for the rows behind them.
+    /// Asks for the rows, and for the adds behind them.
     fn ask(&self, plan: &Plan) -> Result<Vec<Pending>, idb::Error> {
-        for (store, key, value) in &plan.adds {
-            self.add(*store, key, value)?;
-        }
         let mut scans = Vec::with_capacity(plan.scans.len());
         for scan in &plan.scans {
             scans.push(Pending::issue(&self.store(scan.store())?, scan)?);
+        }
+        for (store, key, value) in &plan.adds {
+            self.add(*store, key, value)?;
         }
         // The last one that asks for anything: requests succeed in the order in which they were made.
         let asked = scans.iter_mut().rev().any(|scan| {
@@ -120,9 +121,11 @@ impl Transaction {
     }
 
     fn commit(&self) -> Result<(), Failure> {
-        #[allow(deprecated, reason = "the binding dates from before the call was standardised")]
-        let asked = self.handle.commit();
-        asked.map_err(|thrown| Failure::of(Exception::of(&thrown), false))?;
+        if self.commits {
+            #[allow(deprecated, reason = "the binding dates from before the call was standardised")]
+            let asked = self.handle.commit();
+            asked.map_err(|thrown| Failure::of(Exception::of(&thrown), false))?;
+        }
         self.progress.committing();
         Ok(())
     }
