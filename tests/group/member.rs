@@ -172,6 +172,24 @@ fn a_late_answer_tells_how_far_the_coordinator_has_taken_the_member_and_assigns_
 }
 
 #[test]
+fn who_says_what_it_has_does_not_take_what_it_was_assigned_before() {
+    let mut play = Play::joined(options(), set("t", 0..2));
+    let beat = request(&play.wait());
+    assert_eq!(play.answer(&beat, 2, Some(set("t", 1..2))), [MemberOutput::Revoke(set("t", 0..1))]);
+    let beat = request(&play.wait());
+    assert!(play.answer(&beat, 3, Some(set("t", 1..4))).is_empty(), "one step at a time");
+    let lost = request(&play.wait());
+    assert_eq!(lost.owned, None);
+    assert!(play.wait().is_empty(), "nobody answered: it waits a moment");
+    let full = request(&play.wait());
+    assert_eq!(full.owned, Some(set("t", 0..2)), "so 2 and 3 may be given to others");
+    assert_eq!(play.on(MemberEvent::Acknowledged), [MemberOutput::Assign(Partitions::new())]);
+    assert!(play.on(MemberEvent::Acknowledged).is_empty(), "an answer is awaited");
+    let next = request(&play.answer(&full, 4, Some(set("t", 1..2))));
+    assert_eq!((next.epoch, next.owned), (4, Some(set("t", 1..2))));
+}
+
+#[test]
 fn an_answer_to_who_this_member_was_before_does_not_count() {
     let mut play = Play::joined(options(), Partitions::new());
     let late = request(&play.wait());

@@ -18,8 +18,8 @@ impl Member {
 
     /// The answer to heartbeat `correlation`. One that is not waited for any more tells how far the coordinator has taken
     /// this member: who did not hear that would be taken further by its next heartbeat, and in the end be fenced for an
-    /// epoch that it was never told. What it assigns does not count: this member may have said since that it has none of
-    /// it. The next heartbeat asks for everything.
+    /// epoch that it was never told. What it assigns does not count: this member has said since that it has none of it.
+    /// The next heartbeat asks for everything.
     pub(super) fn answered(&mut self, now: Now, correlation: i32, answer: Result<HeartbeatResponse, Error>) {
         if self.in_flight.is_none() || correlation != self.correlation {
             if let Ok(response) = answer

@@ -327,7 +327,10 @@ impl Member {
 
     pub(super) fn heartbeat(&mut self, now: Now) {
         let due = core::mem::take(&mut self.due);
-        let all = due.all || self.epoch == JOIN_EPOCH;
+        let mut all = due.all || self.epoch == JOIN_EPOCH;
+        if all || due.owned {
+            all |= self.waive();
+        }
         let options = &self.options;
         let ms = |ms: i32| if all { ms } else { -1 };
         let request = HeartbeatRequest {

@@ -64,6 +64,19 @@ impl Member {
         self.hurry(now);
     }
 
+    /// The member says what it has. What it was assigned and has not begun to take it does not have, and the coordinator
+    /// may give that to others at once: it has to be assigned anew, by the answer to this very heartbeat, or a later one.
+    /// True where there is such a thing.
+    pub(super) fn waive(&mut self) -> bool {
+        let Some(target) = self.target.as_ref().filter(|_| !self.told) else { return false };
+        let kept = self.owned.minus(&self.owned.minus(target));
+        let waived = kept != *target;
+        if waived {
+            (self.target, self.known) = (Some(kept.clone()), Some(kept));
+        }
+        waived
+    }
+
     fn ask(&mut self, step: MemberOutput) {
         self.step = Some(step.clone());
         self.outputs.push_back(step);
