@@ -2,6 +2,8 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "group/answers.rs"]
+mod answers;
 #[path = "group/assignors.rs"]
 mod assignors;
 #[path = "group/coordinator.rs"]
