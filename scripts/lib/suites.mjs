@@ -27,6 +27,11 @@ const LINTS = {
   'tsc, what is published': ['tsc', '-p', 'tsconfig.build.json', '--noEmit'],
 }
 
+const FIREFOX_DRIVER = join(ROOT, 'scripts', 'lib', 'firefox-driver.mjs')
+
+/** The programs that need a browser, in a page and in a worker. */
+const IN_BROWSERS = ['--', '--test', 'web', '--test', 'web_worker']
+
 /**
  * Every suite: what of the build it needs, the time it may take, its commands, and how its tests are counted.
  * `npm test` runs them in this order, but for those that are only run by name.
@@ -50,9 +55,24 @@ export const SUITES = {
   },
   wasm: {
     needs: [],
-    minutes: 4,
+    minutes: 6,
+    // For a whole program of tests.
+    env: { WASM_BINDGEN_TEST_TIMEOUT: '90' },
     commands: [
       { command: ['wasm-pack', 'test', '--headless', '--chrome'], count: countCargo },
+      {
+        name: 'wasm, Firefox',
+        command: [
+          'wasm-pack',
+          'test',
+          '--headless',
+          '--firefox',
+          '--geckodriver',
+          FIREFOX_DRIVER,
+          ...IN_BROWSERS,
+        ],
+        count: countCargo,
+      },
       // Without a browser's storage, channel and locks: what a server or a bundler's first look meets.
       { command: ['wasm-pack', 'test', '--node', '--', '--test', 'web_node'], count: countCargo },
     ],
