@@ -358,10 +358,24 @@ impl World {
     /// True in a world in which no member that runs can be silent: messages and transactions do what they should.
     fn nothing_fences(&self) -> bool {
         use Fault::{
-            Abort, Jump, MessageLate, MessageLost, Quota, Reopen, Sleep, Slow, Steal, Unknown, Wipe,
+            Abort, Away, Jump, MessageLate, MessageLost, Quota, Reopen, Sleep, Slow, Steal, StealMember,
+            Unknown, Wipe,
         };
-        const FENCING: [Fault; 11] =
-            [Abort, Jump, MessageLate, MessageLost, Quota, Reopen, Sleep, Slow, Steal, Unknown, Wipe];
+        const FENCING: [Fault; 13] = [
+            Abort,
+            Away,
+            Jump,
+            MessageLate,
+            MessageLost,
+            Quota,
+            Reopen,
+            Sleep,
+            Slow,
+            Steal,
+            StealMember,
+            Unknown,
+            Wipe,
+        ];
         !FENCING.iter().any(|fault| self.plan.has(*fault)) && !self.plan.has(Fault::Night)
     }
 

@@ -70,6 +70,8 @@ impl World {
                 }
             }
             Fault::Quota => self.origins[origin].full_until = self.time + self.random.below(5_000),
+            Fault::Away => self.away(origin, page),
+            Fault::StealMember => self.steal_member(origin, page),
             Fault::GiveUp => self.give_up(origin),
             Fault::Power => self.power(origin),
             Fault::Wipe => self.wipe(origin),
@@ -90,6 +92,28 @@ impl World {
             // These happen to whatever is under way.
             _ => {}
         }
+    }
+
+    /// The storage goes away; a page tries to open it again, three times, before a transaction fails.
+    fn away(&mut self, origin: usize, page: PageId) {
+        let until = self.time + 1 + self.random.below(20_000);
+        if self.random.chance(1, 2) {
+            self.pages[page].away_until = until;
+        } else {
+            self.origins[origin].away_until = until;
+        }
+    }
+
+    /// Somebody steals the lock of a member, perhaps of several: their coordinator takes them for dead.
+    fn steal_member(&mut self, origin: usize, page: PageId) {
+        let Some((name, (holder, lock))) = self.origins[origin].locks.steal_from(page, "member/") else {
+            return;
+        };
+        self.say(|| format!("{name} is stolen from page {holder}"));
+        self.pages[holder].app.readers.iter_mut().for_each(Reader::disturb);
+        let after = self.random.below(1_000);
+        self.push(after, What::Tell(holder, Told::LockLost(lock)));
+        self.pass_on(origin, Some(name), 0);
     }
 
     fn any_page(&mut self) -> Option<PageId> {

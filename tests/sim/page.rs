@@ -47,6 +47,8 @@ pub struct Page {
     pub overdue: bool,
     /// What arrived meanwhile.
     pub inbox: Vec<Told>,
+    /// Its own storage is away until then.
+    pub away_until: u64,
     /// Until when it works that off: what arrives later waits its turn.
     pub busy_until: u64,
     pub app: App,
@@ -99,6 +101,7 @@ impl Page {
             ticks: (0, 0),
             overdue: false,
             inbox: Vec::new(),
+            away_until: 0,
             busy_until: 0,
             app,
         }

@@ -109,6 +109,10 @@ named! {
         Admin = "admin",
         /// Applications commit transactions, and take each other's ids.
         Transact = "transact",
+        /// The server of the storage is gone for a while, for one page or for all: no transaction of theirs begins.
+        Away = "away",
+        /// A member's lock is stolen: its coordinator takes it for dead.
+        StealMember = "steal-member",
         /// Applications transform what they read, in transactions with the offsets that they have consumed.
         Consume = "consume",
     }
@@ -197,6 +201,8 @@ const TABS: &[Fault] = &[
 /// What makes a broker lose or forget.
 const HARMFUL: &[Fault] =
     &[Fault::Sleep, Fault::Night, Fault::Unclean, Fault::Recreate, Fault::Wipe, Fault::Admin, Fault::GiveUp];
+/// These may be in any world; what a seed chose before there were any is as it was.
+const LATER: &[Fault] = &[Fault::Consume, Fault::Away, Fault::StealMember];
 /// A copy that sends what the other one delivered before the broker forgot it, and one that begins an epoch by
 /// itself, can double: these bounds are documented, so none of it happens here.
 const COPIES: &[Fault] = &[
@@ -300,8 +306,10 @@ impl Plan {
         if between(0, 1) == 0 && wish.only.is_none() && !wish.without.contains(&Fault::Transact) {
             faults.push(Fault::Transact);
         }
-        if between(0, 2) == 0 && wish.only.is_none() && !wish.without.contains(&Fault::Consume) {
-            faults.push(Fault::Consume);
+        for fault in LATER {
+            if between(0, 2) == 0 && wish.only.is_none() && !wish.without.contains(fault) {
+                faults.push(*fault);
+            }
         }
         let partitions = partitions as i32;
         let (pages, mutant, trace) = (pages as usize, wish.mutant, wish.trace);

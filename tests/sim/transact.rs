@@ -46,7 +46,7 @@ impl World {
         if !repeated && self.happens(Fault::Reopen, 30) {
             return self.run_again(origin, id);
         }
-        let failure = self.failure(origin);
+        let failure = self.failure(origin, page);
         let wrote = failure
             .as_ref()
             .is_none_or(|error| error.code() == Code::StorageUnknownOutcome && self.random.chance(1, 2));
@@ -87,9 +87,13 @@ impl World {
         }))
     }
 
-    fn failure(&mut self, origin: usize) -> Option<Error> {
+    fn failure(&mut self, origin: usize, page: PageId) -> Option<Error> {
         if self.faulty && self.time < self.origins[origin].full_until && self.random.chance(1, 2) {
             return Some(Error::new(Code::StorageQuotaExceeded, "the origin's storage is full"));
+        }
+        let away_until = self.origins[origin].away_until.max(self.pages[page].away_until);
+        if self.faulty && self.time < away_until {
+            return Some(Error::new(Code::StorageFailed, "the server of the storage is gone"));
         }
         if self.happens(Fault::Abort, 12) {
             return Some(Error::new(Code::StorageFailed, "nothing was written"));

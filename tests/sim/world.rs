@@ -30,6 +30,8 @@ pub struct Origin {
     pub used: bool,
     /// The quota is used up until then.
     pub full_until: u64,
+    /// No transaction succeeds until then.
+    pub away_until: u64,
     /// The delivery rows as they were written last.
     pub rows: BTreeMap<Vec<u8>, DeliveryRow>,
     /// The groups' rows as they were written last.
@@ -449,6 +451,7 @@ impl Origin {
             shadow,
             used: true,
             full_until: 0,
+            away_until: 0,
             rows: BTreeMap::new(),
             groups: BTreeMap::new(),
         }
