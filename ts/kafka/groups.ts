@@ -8,7 +8,7 @@ import {
   KafkaJSNonRetriableError,
 } from './errors.ts'
 import type { NodeHandle } from './node.ts'
-import { committedOf, endsOf } from './positions.ts'
+import { committedOf, endsOf, nothingOf } from './positions.ts'
 import { AssignerProtocol } from './protocol.ts'
 import { validateOffsets, validatePlaces, validateTopic } from './validate.ts'
 
@@ -226,8 +226,8 @@ export class Groups {
     const { members, assignor, epoch, coordinator, state } = row
     const places = members.flatMap(placesOf)
     const [committed, ends] = await Promise.all([
-      committedOf(this.node, groupId, places),
-      endsOf(this.node, places, 'high'),
+      committedOf(this.node, groupId, places, nothingOf),
+      endsOf(this.node, places, 'high', nothingOf),
     ])
     let sum = 0n
     let index = 0

@@ -1,6 +1,7 @@
 import type { EmitConsumerEvent, TopicPartition } from './consuming.ts'
 import type { Work } from './handler.ts'
 import type { NodeHandle } from './node.ts'
+import { nothingOf } from './positions.ts'
 import type { Session } from './session.ts'
 import { TIMER_MAX_MS } from './waits.ts'
 
@@ -68,7 +69,10 @@ export async function lags(
   const topics = Object.keys(session.assignment.byTopic())
   const ends = new Map(
     await Promise.all(
-      topics.map(async (topic) => [topic, await node.call((open) => open.fetchTopicOffsets(topic))] as const),
+      topics.map(async (topic) => {
+        const found = await node.call((open) => open.fetchTopicOffsets(topic)).catch(nothingOf)
+        return [topic, found] as const
+      }),
     ),
   )
   return session.assignment.places().flatMap(({ topic, partition }) => {

@@ -1,6 +1,17 @@
 import type { PartitionOffset } from '../native/types.ts'
 import type { TopicPartition, TopicPartitionOffset, TopicPartitionOffsetAndMetadata } from './consuming.ts'
+import { fromNative } from './errors.ts'
 import type { NodeHandle } from './node.ts'
+
+/** What is known of a topic that was deleted. */
+export function nothingOf(error: unknown): never[] {
+  if (fromNative(error).type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
+  return []
+}
+
+function thrown(error: unknown): never {
+  throw error
+}
 
 type Ends = { partition: number; low: string; high: string }
 
@@ -28,10 +39,11 @@ export function endsOf(
   node: NodeHandle,
   places: TopicPartition[],
   end: 'low' | 'high',
+  failed: (error: unknown) => never[] = thrown,
 ): Promise<TopicPartitionOffset[]> {
   return eachOf(
     places,
-    async (topic) => (await node.call((open) => open.fetchTopicOffsets(topic))) as Ends[],
+    async (topic) => (await node.call((open) => open.fetchTopicOffsets(topic)).catch(failed)) as Ends[],
     (place, found) => ({ ...place, offset: found?.[end] ?? '-1' }),
   )
 }
@@ -41,10 +53,12 @@ export function committedOf(
   node: NodeHandle,
   groupId: string,
   places: TopicPartition[],
+  failed: (error: unknown) => never[] = thrown,
 ): Promise<TopicPartitionOffsetAndMetadata[]> {
   return eachOf(
     places,
-    async (topic) => (await node.call((open) => open.fetchOffsets(groupId, topic))) as PartitionOffset[],
+    async (topic) =>
+      (await node.call((open) => open.fetchOffsets(groupId, topic)).catch(failed)) as PartitionOffset[],
     (place, found) => ({ ...place, offset: found?.offset ?? '-1', metadata: found?.metadata ?? null }),
   )
 }

@@ -88,3 +88,24 @@ describe('a topic that is deleted, and made anew, while a handler runs', () => {
     await admin.disconnect()
   })
 })
+
+test('a group is described, and its lag told, where a topic that it reads is no more', async () => {
+  const kafka = memory()
+  await send(kafka, 'kept', numbers(3))
+  await send(kafka, 'gone', numbers(3))
+  const { consumer } = await subscribed(kafka, ['kept', 'gone'])
+  const admin = kafka.admin()
+  let asked: Promise<unknown> | undefined
+  const listening = async () => {
+    await admin.deleteTopics({ topics: ['gone'] })
+    asked = Promise.all([admin.describeGroups(['g']), consumer.currentLag()])
+    await asked
+  }
+  await consumer.run({ eachMessage: () => (asked === undefined ? listening() : Promise.resolve()) })
+  await until(() => asked !== undefined, 'it was asked for')
+  const [{ groups }, lags] = (await asked) as [{ groups: { members: object[] }[] }, { topic: string }[]]
+  expect(groups[0]?.members).toHaveLength(1)
+  expect(lags.map(({ topic }) => topic)).not.toContain('gone')
+  await consumer.disconnect()
+  await admin.disconnect()
+})
