@@ -17,7 +17,6 @@ import { KafkaJSNonRetriableError } from './errors.ts'
 import type { GroupDescription } from './groups.ts'
 import { late } from './loading.ts'
 import { lags } from './monitor.ts'
-import { committedOf, endsOf } from './positions.ts'
 import { Runner } from './runner.ts'
 import type { ManualAssignment } from './session.ts'
 import type { Connection, Shared } from './shared.ts'
@@ -311,7 +310,10 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
     { signal }: CallOptions = {},
   ): Promise<TopicPartitionOffsetAndMetadata[]> {
     validatePlaces(partitions)
-    return abortable(signal, () => committedOf(this.connected().node, this.groupId, partitions))
+    return abortable(signal, async () => {
+      const { committedOf } = await late()
+      return committedOf(this.connected().node, this.groupId, partitions)
+    })
   }
 
   /** The first offset of each partition. */
@@ -320,7 +322,7 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
     { signal }: CallOptions = {},
   ): Promise<TopicPartitionOffset[]> {
     validatePlaces(partitions)
-    return abortable(signal, () => endsOf(this.connected().node, partitions, 'low'))
+    return this.ends(partitions, 'low', signal)
   }
 
   /** The next offset to be written of each partition. */
@@ -329,7 +331,7 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
     { signal }: CallOptions = {},
   ): Promise<TopicPartitionOffset[]> {
     validatePlaces(partitions)
-    return abortable(signal, () => endsOf(this.connected().node, partitions, 'high'))
+    return this.ends(partitions, 'high', signal)
   }
 
   /** The first offset at or after `timestamp`, in milliseconds since 1970, or the end where there is none. */
@@ -360,6 +362,17 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
     return abortable(signal, async () => {
       const { Groups } = await late()
       return new Groups(this.connected().node).describeOne(this.groupId)
+    })
+  }
+
+  private ends(
+    places: TopicPartition[],
+    end: 'low' | 'high',
+    signal: AbortSignal | undefined,
+  ): Promise<TopicPartitionOffset[]> {
+    return abortable(signal, async () => {
+      const { endsOf } = await late()
+      return endsOf(this.connected().node, places, end)
     })
   }
 

@@ -177,6 +177,12 @@ export function fromNative(thrown: unknown): KafkaJSError {
   return ofKafka ? new KafkaJSProtocolError(message, details) : new KafkaJSError(message, details)
 }
 
+/** What is known of a topic that was deleted. */
+export function nothingOf(error: unknown): never[] {
+  if (fromNative(error).type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
+  return []
+}
+
 const OURS_FROM = 1_000
 
 function isNative(thrown: unknown): thrown is NativeError {

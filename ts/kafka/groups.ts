@@ -6,9 +6,10 @@ import {
   KafkaJSDeleteGroupsError,
   type KafkaJSError,
   KafkaJSNonRetriableError,
+  nothingOf,
 } from './errors.ts'
 import type { NodeHandle } from './node.ts'
-import { committedOf, endsOf, nothingOf } from './positions.ts'
+import { committedOf, endsOf } from './positions.ts'
 import { AssignerProtocol } from './protocol.ts'
 import { validateOffsets, validatePlaces, validateTopic } from './validate.ts'
 

@@ -1,7 +1,7 @@
 import type { EmitConsumerEvent, TopicPartition } from './consuming.ts'
+import { nothingOf } from './errors.ts'
 import type { Work } from './handler.ts'
 import type { NodeHandle } from './node.ts'
-import { nothingOf } from './positions.ts'
 import type { Session } from './session.ts'
 import { TIMER_MAX_MS } from './waits.ts'
 

@@ -1,13 +1,6 @@
 import type { PartitionOffset } from '../native/types.ts'
 import type { TopicPartition, TopicPartitionOffset, TopicPartitionOffsetAndMetadata } from './consuming.ts'
-import { fromNative } from './errors.ts'
 import type { NodeHandle } from './node.ts'
-
-/** What is known of a topic that was deleted. */
-export function nothingOf(error: unknown): never[] {
-  if (fromNative(error).type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error
-  return []
-}
 
 function thrown(error: unknown): never {
   throw error
