@@ -179,7 +179,23 @@ fn what_a_crashed_tab_had_is_given_away_in_two_writes_and_one_read_of_each_heir(
     let before = world.stored;
     world.crash(0);
     assert_eq!(shares(&mut world, &[1]), [6]);
-    assert_eq!(world.stored - before, 3, "the claim is one more");
+    assert_eq!(world.stored - before, 3, "one claim, one write, one read");
+}
+
+#[test]
+fn whoever_follows_a_coordinator_knows_with_its_claim_that_the_members_of_that_tab_are_dead() {
+    let mut world = group(3, 6);
+    world.late_storage = Some(1);
+    world.crash(0);
+    assert_eq!(world.coordinator(), 1);
+    // The claim is under way, and the lock of the dead member was granted: with the claim it is known.
+    world.loses = Some(|message| {
+        assert!(!matches!(message, GroupMessage::Signal(..)), "nobody has to be asked twice");
+        false
+    });
+    world.late_storage = None;
+    world.run();
+    assert_eq!(shares(&mut world, &[1, 2]), [3, 3]);
 }
 
 #[test]

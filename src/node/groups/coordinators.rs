@@ -4,8 +4,8 @@ use super::super::want::Want;
 use super::super::{AnyOp, AnyReply, LockId, Node, Output, Pending};
 use super::liveness::Earlier;
 use super::message::{GroupMessage, Signal, Term};
-use super::office::{Office, Waiting, locked};
-use super::{Purpose, Step, due, member_lock};
+use super::office::{Office, Waiting};
+use super::{Step, due};
 use crate::base::{Code, Error, Instant, Map, TopicId};
 use crate::client::backoff::Backoff;
 use crate::group::{
@@ -36,8 +36,11 @@ impl Node {
         let Some(group) = self.groups.groups.get_mut(name).filter(|group| group.office.is_none()) else {
             return;
         };
+        let mates = if self.groups.locks { core::mem::take(&mut group.mates) } else { Vec::new() };
         group.office = Some(Office::new(name, node, now));
         self.store_claim(name);
+        // The last coordinator may have died, and its members with it: that is known as soon as the row is.
+        mates.into_iter().for_each(|member| self.watch(name, member));
     }
 
     fn store_claim(&mut self, name: &str) {
@@ -61,14 +64,20 @@ impl Node {
         let config = GroupConfig { ping_timeout_ms: PING_MS, ..GroupConfig::default() };
         office.machine = Some(Coordinator::load(now, name.to_string(), Rc::new(row.state), config, seed));
         office.pulse_at = pulse_at;
-        let term = office.term.clone();
+        // Whoever hears of a new coordinator tells it everything.
+        office.asked = true;
+        let (term, gone) = (office.term.clone(), core::mem::take(&mut office.gone));
         // Another one may have claimed the group since.
         if !self.heard(&term) {
             return self.deposed(name);
         }
-        self.say(GroupMessage::Coordinator(term));
+        let mates = self.mates(name);
+        self.say(GroupMessage::Coordinator(term, mates));
         self.look_up_topics(name);
-        self.attend(name);
+        for member in gone {
+            self.end_member(name, &member);
+        }
+        self.attend_soon(name);
         self.exit_group(name);
     }
 
@@ -80,11 +89,12 @@ impl Node {
         // Whom the storage keeps waiting stays silent: one that it serves shall take over, if there is such a one.
         let office = office.filter(|office| office.machine.is_some() && !office.hangs(now));
         if let Some(term) = office.map(|office| office.term.clone()) {
-            self.say_to(false, GroupMessage::Coordinator(term));
+            let mates = self.mates(name);
+            self.say_to(false, GroupMessage::Coordinator(term, mates));
         }
     }
 
-    fn office(&mut self, name: &str) -> Option<&mut Office> {
+    pub(super) fn office(&mut self, name: &str) -> Option<&mut Office> {
         self.groups.groups.get_mut(name)?.office.as_mut()
     }
 
@@ -103,29 +113,6 @@ impl Node {
         if let Some(machine) = &mut office.machine {
             members.iter().for_each(|member| machine.alive(now, member));
         }
-    }
-
-    /// The lock of a member was free: it died without a word.
-    pub(super) fn member_gone(&mut self, name: &str, member: &str) {
-        let Some(office) = self.office(name) else { return };
-        let watch = office.watches.remove(member);
-        let records = office.machine.as_mut().map(|machine| machine.gone(member, &office.topics));
-        let news = records.is_some_and(|records| !records.is_empty());
-        office.changed(news);
-        self.release(watch);
-        // The members are asked before that is stored, and those of this node are heard: one write has it all.
-        if news && self.office(name).is_some_and(|office| office.writing_since.is_none()) {
-            self.tell_all(name);
-        }
-        self.attend_soon(name);
-    }
-
-    /// Asks every member for a heartbeat: each has to reach the next epoch.
-    fn tell_all(&mut self, name: &str) {
-        let Some(office) = self.office(name) else { return };
-        office.told = office.version;
-        let members = office.present_members();
-        self.signal(name, Signal::News, members);
     }
 
     /// Does what can be done: hears members, fences those who are late, stores, answers.
@@ -239,35 +226,6 @@ impl Node {
         }
     }
 
-    /// Queues for the lock of every member that is there and hosted elsewhere: it is free when the member is gone.
-    fn watch_members(&mut self, name: &str) {
-        if !self.groups.locks {
-            return;
-        }
-        let Some(office) = self.office(name) else { return };
-        let Some(state) = office.machine.as_ref().map(|machine| Rc::clone(machine.state())) else { return };
-        let mut gone = Vec::new();
-        office.watches.retain(|member, lock| {
-            let stays = state.members.get(member).is_some_and(locked);
-            if !stays {
-                gone.push(*lock);
-            }
-            stays
-        });
-        let unwatched = |member: &&String| !office.watches.contains_key(*member);
-        let members = state.members.iter().filter(|(_, member)| locked(member)).map(|(member, _)| member);
-        let mut new: Vec<String> = members.filter(unwatched).cloned().collect();
-        new.retain(|member| self.groups.hosts(name, member).is_none());
-        gone.into_iter().for_each(|lock| self.release(Some(lock)));
-        for member in new {
-            let purpose = Purpose::Watch(name.to_string(), member.clone());
-            let lock = self.acquire(member_lock(name, &member), purpose);
-            if let Some(office) = self.office(name) {
-                office.watches.insert(member, lock);
-            }
-        }
-    }
-
     /// Stores what changed, one write at a time.
     fn write(&mut self, name: &str) {
         let now = self.now.instant;
@@ -330,6 +288,9 @@ impl Node {
             return;
         }
         office.told = office.stored;
+        if core::mem::take(&mut office.asked) {
+            return;
+        }
         let members = office.news();
         self.signal(name, Signal::News, members);
     }
@@ -409,13 +370,6 @@ impl Node {
         }
         self.without_locks();
         self.coordinator_changed(name);
-    }
-
-    pub(super) fn close_office(&mut self, office: Option<Office>) {
-        let Some(office) = office else { return };
-        for (_, lock) in office.watches.into_entries() {
-            self.release(Some(lock));
-        }
     }
 
     /// Looks up every topic that members subscribe to.

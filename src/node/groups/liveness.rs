@@ -194,12 +194,13 @@ impl Node {
         }
         office.pulse_at = Some(now.instant + pulse_ms);
         let Some(state) = office.machine.as_ref().map(|machine| Rc::clone(machine.state())) else { return };
-        let pulse = GroupMessage::Pulse(office.term.clone(), state.epoch);
+        let term = office.term.clone();
         let refreshes = office.machine.as_ref().is_some_and(|machine| machine.refreshes(now));
         let mut news = office.news();
         if news.is_empty() && refreshes {
             news = office.any_member();
         }
+        let pulse = GroupMessage::Pulse(term, state.epoch, self.mates(name));
         // Without locks there may be another coordinator with members of its own, and neither has anything to write, by
         // which it would learn of the other.
         if !self.groups.locks || state.members.keys().any(|member| self.groups.hosts(name, member).is_none())

@@ -6,15 +6,16 @@ use crate::group::{CommitOffsets, HeartbeatRequest, HeartbeatResponse};
 pub enum GroupMessage {
     /// Who coordinates the group?
     FindCoordinator(String),
-    /// This node does.
-    Coordinator(Term),
+    /// This node does, and hosts these members: whoever takes over looks after their locks at once.
+    Coordinator(Term, Vec<String>),
     /// A member's heartbeat. One that arrives late must not say what the member had once: it is for one coordinator
     /// epoch alone, and an older number is of no interest.
     Heartbeat(Term, HeartbeatRequest),
     /// The answer to the heartbeat of this member and number.
     Answer(Term, String, i32, Result<HeartbeatResponse, Error>),
     /// The coordinator is there, and the group has this epoch. Members that it is no news for may do without heartbeats.
-    Pulse(Term, i32),
+    /// The coordinator's node hosts these members.
+    Pulse(Term, i32, Vec<String>),
     /// Between the coordinator and some members.
     Signal(Signal, Term, Vec<String>),
     /// The page of this node may be gone before these offsets are stored: another one sees to it.
@@ -63,7 +64,10 @@ impl GroupMessage {
         writer.u8(self.tag());
         match self {
             Self::FindCoordinator(name) => writer.bytes(name.as_bytes()),
-            Self::Coordinator(term) => term.write(&mut writer),
+            Self::Coordinator(term, members) => {
+                term.write(&mut writer);
+                write_texts(&mut writer, members);
+            }
             Self::Heartbeat(term, request) => {
                 term.write(&mut writer);
                 request.write(&mut writer);
@@ -85,12 +89,12 @@ impl GroupMessage {
             }
             Self::Signal(_, term, members) => {
                 term.write(&mut writer);
-                writer.varint(members.len() as i32);
-                members.iter().for_each(|member| write_text(&mut writer, member));
+                write_texts(&mut writer, members);
             }
-            Self::Pulse(term, epoch) => {
+            Self::Pulse(term, epoch, members) => {
                 term.write(&mut writer);
                 writer.i32(*epoch);
+                write_texts(&mut writer, members);
             }
             Self::Commit(node, commit) => {
                 writer.i64(node.cast_signed());
@@ -107,7 +111,7 @@ impl GroupMessage {
     fn tag(&self) -> u8 {
         match self {
             Self::FindCoordinator(_) => Self::FIND_COORDINATOR,
-            Self::Coordinator(_) => Self::COORDINATOR,
+            Self::Coordinator(..) => Self::COORDINATOR,
             Self::Heartbeat(..) => Self::HEARTBEAT,
             Self::Answer(..) => Self::ANSWER,
             Self::Signal(Signal::Ping, ..) => Self::PING,
@@ -129,7 +133,7 @@ impl GroupMessage {
         let mut reader = Reader::new(rest);
         Ok(Some(match tag {
             Self::FIND_COORDINATOR => Self::FindCoordinator(String::from_utf8_lossy(rest).into_owned()),
-            Self::COORDINATOR => Self::Coordinator(Term::read(&mut reader)?),
+            Self::COORDINATOR => Self::Coordinator(Term::read(&mut reader)?, read_texts(&mut reader)?),
             Self::HEARTBEAT => {
                 Self::Heartbeat(Term::read(&mut reader)?, HeartbeatRequest::read(&mut reader)?)
             }
@@ -144,8 +148,7 @@ impl GroupMessage {
             }
             Self::PING | Self::PONG | Self::NEWS => {
                 let term = Term::read(&mut reader)?;
-                let count = reader.varint()?;
-                let members = (0..count).map(|_| read_text(&mut reader)).collect::<Result<_, _>>()?;
+                let members = read_texts(&mut reader)?;
                 let signal = match tag {
                     Self::PING => Signal::Ping,
                     Self::PONG => Signal::Pong,
@@ -154,7 +157,7 @@ impl GroupMessage {
                 Self::Signal(signal, term, members)
             }
             Self::COMMIT => Self::Commit(reader.i64()?.cast_unsigned(), CommitOffsets::read(&mut reader)?),
-            Self::PULSE => Self::Pulse(Term::read(&mut reader)?, reader.i32()?),
+            Self::PULSE => Self::Pulse(Term::read(&mut reader)?, reader.i32()?, read_texts(&mut reader)?),
             Self::HAND_OVER => Self::HandOver(Term::read(&mut reader)?, reader.i64()?.cast_unsigned()),
             _ => return Ok(None),
         }))
@@ -183,6 +186,16 @@ fn read_text(reader: &mut Reader<'_>) -> Result<String, Error> {
     Ok(String::from_utf8_lossy(bytes).into_owned())
 }
 
+fn write_texts(writer: &mut Writer, texts: &[String]) {
+    writer.varint(texts.len() as i32);
+    texts.iter().for_each(|text| write_text(writer, text));
+}
+
+fn read_texts(reader: &mut Reader<'_>) -> Result<Vec<String>, Error> {
+    let count = reader.varint()?;
+    (0..count).map(|_| read_text(reader)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,12 +216,12 @@ mod tests {
         let refusal = Error::new(Code::FencedMemberEpoch, "why");
         let mut messages = vec![
             GroupMessage::FindCoordinator("g".into()),
-            GroupMessage::Coordinator(term()),
+            GroupMessage::Coordinator(term(), vec!["a".into()]),
             GroupMessage::Heartbeat(term(), request),
             GroupMessage::Answer(term(), "m".into(), 9, Ok(response)),
             GroupMessage::Answer(term(), "m".into(), 9, Err(refusal)),
             GroupMessage::HandOver(term(), 5),
-            GroupMessage::Pulse(term(), 6),
+            GroupMessage::Pulse(term(), 6, Vec::new()),
         ];
         for signal in [Signal::Ping, Signal::Pong, Signal::News] {
             messages.push(GroupMessage::Signal(signal, term(), vec!["a".into(), "b".into()]));

@@ -14,6 +14,7 @@ mod liveness;
 mod members;
 mod message;
 mod office;
+mod watches;
 
 use std::collections::VecDeque;
 
@@ -52,6 +53,8 @@ pub(super) struct Groups {
 struct Group {
     /// The coordinator, as it was last heard of.
     term: Option<Term>,
+    /// The members that the coordinator's node hosts: when that dies, so do they.
+    mates: Vec<String>,
     /// Since when a word of the coordinator is awaited.
     asked_at: Option<Instant>,
     /// When to ask for the coordinator next.
@@ -130,8 +133,8 @@ impl Groups {
             GroupMessage::FindCoordinator(group) => {
                 self.groups.get(group).is_some_and(|group| group.office.is_some())
             }
-            GroupMessage::Coordinator(term)
-            | GroupMessage::Pulse(term, _)
+            GroupMessage::Coordinator(term, _)
+            | GroupMessage::Pulse(term, ..)
             | GroupMessage::HandOver(term, _) => self.groups.contains_key(&term.group),
             GroupMessage::Commit(_, commit) => self.groups.contains_key(&commit.group),
         }
@@ -178,8 +181,9 @@ impl Node {
     pub(super) fn group_message(&mut self, message: GroupMessage, local: bool) {
         match message {
             GroupMessage::FindCoordinator(group) => self.name_coordinator(&group),
-            GroupMessage::Coordinator(term) => {
+            GroupMessage::Coordinator(term, members) => {
                 self.heard(&term);
+                self.learn_mates(&term, members);
             }
             GroupMessage::Heartbeat(term, request) => self.receive(&term, request, local),
             GroupMessage::Answer(term, member, number, result) => {
@@ -187,7 +191,10 @@ impl Node {
             }
             GroupMessage::Signal(Signal::Pong, term, members) => self.ponged(&term, &members),
             GroupMessage::Signal(signal, term, members) => self.signalled(signal, &term, &members),
-            GroupMessage::Pulse(term, epoch) => self.pulsed(&term, epoch),
+            GroupMessage::Pulse(term, epoch, members) => {
+                self.pulsed(&term, epoch);
+                self.learn_mates(&term, members);
+            }
             GroupMessage::HandOver(term, node) => self.take_over(&term, node),
             GroupMessage::Commit(node, commit) => self.commit_for(node, commit),
         }

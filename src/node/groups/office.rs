@@ -33,6 +33,8 @@ pub(super) struct Office {
     pub(super) answers: VecDeque<(u64, bool, GroupMessage)>,
     /// The locks that tell of a member's end.
     pub(super) watches: Map<String, LockId>,
+    /// Whose end was known before the group was.
+    pub(super) gone: Vec<String>,
     pub(super) assigning: Assigning,
     /// When a hidden coordinator looks for one that is visible.
     pub(super) hand_over_at: Option<Instant>,
@@ -42,6 +44,8 @@ pub(super) struct Office {
     sure_at: Option<u64>,
     /// The change that members were told of last.
     pub(super) told: u64,
+    /// All members are asked already, and will hear what the next write stores.
+    pub(super) asked: bool,
     /// When the topics are looked up although nobody said that they changed: what was said may be lost.
     refresh_at: Instant,
 }
@@ -72,11 +76,13 @@ impl Office {
             attempts: 0,
             answers: VecDeque::new(),
             watches: Map::new(),
+            gone: Vec::new(),
             assigning: Assigning::default(),
             hand_over_at: None,
             pulse_at: None,
             sure_at: None,
             told: 0,
+            asked: false,
             refresh_at: now + Self::REFRESH_MS,
         }
     }
