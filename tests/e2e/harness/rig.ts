@@ -9,7 +9,7 @@ import { type Tab, Tabs } from './tabs.ts'
 
 const ENTRY = fileURLToPath(new URL('../pages/realm.ts', import.meta.url))
 
-type How = Pick<Joining, 'config' | 'single' | 'concurrency'>
+type How = Pick<Joining, 'config' | 'single' | 'concurrency' | 'threshold'>
 
 /** A tab that hosts a member, in its page or in a worker. */
 export interface Seat {

@@ -19,6 +19,8 @@ export interface Joining {
   config?: Omit<ConsumerConfig, 'groupId'>
   /** Handle message by message, not a batch at a time. */
   single?: boolean
+  /** Commits after so many messages, in the middle of a batch too. */
+  threshold?: number
   /** How many partitions to handle at a time. */
   concurrency?: number
 }
@@ -68,6 +70,7 @@ class Member {
     }
     await consumer.run({
       partitionsConsumedConcurrently: joining.concurrency ?? 1,
+      autoCommitThreshold: joining.threshold ?? null,
       onPartitionsAssigned: hear('assigned'),
       onPartitionsRevoked: hear('revoked'),
       onPartitionsLost: hear('lost'),
