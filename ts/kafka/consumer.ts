@@ -255,7 +255,7 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
       partitions: [{ ...rest, offset: String(offset) }],
     }))
     await abortable(signal, async () => {
-      if (!runner.began) await this.ready
+      if (!runner.began) await runner.ready
       await runner.current().commit(topics.length === 0 ? undefined : { topics })
     })
   }
@@ -386,7 +386,8 @@ export class Consumer extends Client<ConsumerEvents, ConsumerEventPayloads> {
     })
     this.runner = runner
     const { readiness } = this
-    runner.start().then(readiness.resolve, readiness.reject)
+    runner.ready = runner.start()
+    runner.ready.then(readiness.resolve, readiness.reject)
     runner.over.finally(() => {
       if (this.readiness === readiness) this.readiness = new Readiness()
     })

@@ -44,6 +44,8 @@ export class Runner {
   private member: Member | undefined
   private joined = false
   private stopping = false
+  /** What {@link start} answered. */
+  ready: Promise<void> = Promise.resolve()
   /** Resolves when it has ended for good: with why, if not because of {@link stop}. */
   over: Promise<KafkaJSError | undefined> = Promise.resolve(undefined)
   private progressed = false
@@ -254,7 +256,7 @@ export class Runner {
       this.member = undefined
       this.joined = false
       await member.run((native) => native.leave()).catch(() => undefined)
-      member.tell((native) => native.free())
+      member.free()
     }
   }
 

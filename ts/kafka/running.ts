@@ -149,17 +149,25 @@ export class RunningNode {
 
 /** A consumer of the wasm, with the node that it belongs to. */
 export class Member {
+  private freed = false
+
   constructor(
     private readonly running: RunningNode,
     private readonly native: NativeConsumer,
   ) {}
 
   run<T>(work: (native: NativeConsumer) => T | Promise<T>): Promise<T> {
-    return this.running.read(() => work(this.native))
+    return this.freed ? Promise.reject(closed()) : this.running.read(() => work(this.native))
   }
 
   tell(work: (native: NativeConsumer) => void): void {
-    this.running.tell(() => work(this.native))
+    if (!this.freed) this.running.tell(() => work(this.native))
+  }
+
+  /** Nobody calls into it any more, which would trap. */
+  free(): void {
+    this.tell((native) => native.free())
+    this.freed = true
   }
 
   /** What it answers at once; `undefined` where it cannot answer any more. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type ConsumerConfig, type ConsumerRunConfig, Kafka, type KafkaConfig } from '../../../ts/index.ts'
-import { logged, memory, retry, send, until } from '../support/kafka.ts'
+import { logged, memory, pause, retry, send, until } from '../support/kafka.ts'
 import { committed, reading } from '../support/reading.ts'
 
 /** What the types forbid, and JavaScript passes all the same. */
@@ -122,6 +122,26 @@ test('run without a handler says that nothing is read', async () => {
 })
 
 describe('commitOffsets', () => {
+  test('does not wait for a join that will not be, while the consumer is being stopped', async () => {
+    const kafka = memory()
+    await send(kafka, 't', ['a', 'b'])
+    const panics: string[] = []
+    kafka.on('panic', ({ message }) => panics.push(message))
+    const { consumer } = await reading(kafka, 't')
+    let over = false
+    const stopping = consumer.stop().finally(() => (over = true))
+    const commits: Promise<unknown>[] = []
+    for (let turns = 0; !over; turns++) {
+      commits.push(consumer.commitOffsets(offsets).catch(() => undefined))
+      await (turns % 50 === 49 ? pause(0) : Promise.resolve())
+    }
+    await stopping
+    const settled = Promise.allSettled(commits).then(() => 'settled')
+    expect(await Promise.race([settled, pause(2_000)])).toBe('settled')
+    expect(panics).toEqual([])
+    await consumer.disconnect()
+  })
+
   const offsets = [{ topic: 't', partition: 0, offset: '1' }]
 
   test('waits for the first join where run was not awaited', async () => {
