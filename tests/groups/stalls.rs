@@ -90,6 +90,32 @@ fn the_time_to_give_partitions_up_begins_when_the_member_is_told() {
 }
 
 #[test]
+fn who_asked_twice_while_the_storage_hung_is_answered_what_it_asked_last() {
+    let mut world = Tabs::default();
+    let options = || ConsumerOptions { rebalance_timeout_ms: 10_000, ..ConsumerOptions::new("g") };
+    for tab in 0..3 {
+        world.tab();
+        if tab == 0 {
+            world.create_topic(0, "t", 6);
+        }
+        world.join_as(tab, CONSUMER, "t", options());
+    }
+    world.late_storage = Some(0);
+    world.tab();
+    world.join_as(3, CONSUMER, "t", options());
+    world.pass(9_000);
+    // Their timers would have them ask once more, in a minute.
+    (1..4).for_each(|tab| world.tabs[tab].throttled = true);
+    world.late_storage = None;
+    world.run();
+    assert_eq!(shares(&mut world, &[0, 1, 2, 3]).iter().sum::<usize>(), 6);
+    world.pass(120_000);
+    for tab in 0..4 {
+        assert!(!world.kinds(tab).contains(&RebalanceKind::Lost), "tab {tab}");
+    }
+}
+
+#[test]
 fn a_hidden_coordinator_that_was_stopped_hears_what_waited_before_it_fences() {
     let mut world = group(3, 3);
     (0..3).for_each(|tab| world.handle(tab, Input::Page(PageEvent::Hidden)));

@@ -55,6 +55,7 @@ impl World {
             Fault::Freeze => self.freeze(page, true),
             Fault::Stop => self.freeze(page, false),
             Fault::Hide => self.hide_or_show(page),
+            Fault::Stall if self.random.chance(1, 3) => self.stall_coordinator(origin),
             Fault::Cache => self.cache(page),
             Fault::Jump => {
                 self.pages[page].skew += self.random.below(4 * HOUR_MS) as i64 - 2 * HOUR_MS as i64
@@ -193,10 +194,24 @@ impl World {
     pub fn stall_who_asks(&mut self, page: PageId, message: &Message) {
         let Message::Group(bytes) = message else { return };
         let Some(GroupMessage::Signal(Signal::Ping, ..)) = GroupMessage::decode(bytes) else { return };
-        if self.happens(Fault::Stall, 3) {
+        if self.happens(Fault::Stall, 2) {
             let stalled_ms = 5_100 + self.random.below(8_000);
             self.push(0, What::Stall(page, stalled_ms));
         }
+    }
+
+    /// A coordinator stops for as long as sessions last, where nobody is seen who would depose it sooner: it asks them all
+    /// when it runs again, and may stop once more.
+    fn stall_coordinator(&mut self, origin: usize) {
+        let name = format!("coordinator/{}", super::consume::GROUPS[0]);
+        let Some(page) = self.origins[origin].locks.holder(&name) else { return };
+        for other in (0..self.pages.len()).filter(|other| *other != page) {
+            if self.pages[other].origin == origin && self.pages[other].runs() {
+                self.hide(other);
+            }
+        }
+        let stalled_ms = 15_000 + self.random.below(30_000);
+        self.stop(page, stalled_ms);
     }
 
     /// A forwarder has marked a batch: it may stop before it sends, for long enough to lose the partition.

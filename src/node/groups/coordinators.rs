@@ -125,8 +125,8 @@ impl Node {
                 return self.store_claim(name);
             }
         }
-        self.hear_members(name);
         self.send_answers(name);
+        self.hear_members(name);
         self.judge(name);
         self.watch_members(name);
         self.write(name);
@@ -151,8 +151,10 @@ impl Node {
             }
             let Some(waiting) = office.waiting.pop_front() else { return };
             if office.owes_answer(&waiting.request) {
+                office.hold(waiting);
                 continue;
             }
+            office.forget_held(&waiting.request.member);
             let Some(machine) = office.machine.as_mut() else { return };
             let unknown = office.topics.unknown(waiting.request.topics.as_deref().unwrap_or_default());
             if !office.topics.complete() {
@@ -278,6 +280,9 @@ impl Node {
                 machine.told(now, member);
             }
             self.say_to(local, answer);
+        }
+        if let Some(office) = self.office(name) {
+            office.release_held();
         }
     }
 

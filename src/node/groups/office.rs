@@ -20,6 +20,8 @@ pub(super) struct Office {
     pub(super) topics: Topics,
     /// Heartbeats that came while something was looked up.
     pub(super) waiting: VecDeque<Waiting>,
+    /// Of each member that is owed an answer, the newest heartbeat since.
+    held: Vec<Waiting>,
     /// Counts the changes of the state.
     pub(super) version: u64,
     /// The change that was stored last.
@@ -69,6 +71,7 @@ impl Office {
             machine: None,
             topics: Topics::default(),
             waiting: VecDeque::new(),
+            held: Vec::new(),
             version: 0,
             stored: 0,
             writing_since: None,
@@ -141,10 +144,33 @@ impl Office {
 
     /// True where an answer to an earlier heartbeat of this member waits for the storage. One that asks again meanwhile,
     /// since it has heard nothing, would be taken a step further each time, and in the end be fenced for an epoch that
-    /// it was never told. It asks once more. A goodbye is never put off.
+    /// it was never told. Only the last of what it asks is heard, after that answer. A goodbye is never put off.
     pub(super) fn owes_answer(&self, request: &HeartbeatRequest) -> bool {
         let to_member = |answer: &GroupMessage| matches!(answer, GroupMessage::Answer(_, member, ..) if *member == request.member);
         request.epoch >= 0 && self.answers.iter().any(|(_, _, answer)| to_member(answer))
+    }
+
+    /// Keeps a heartbeat until the answer has left that the member is owed. It waits for no other answer than to this, and
+    /// in a page that nobody sees it asks again only a minute later.
+    pub(super) fn hold(&mut self, waiting: Waiting) {
+        self.forget_held(&waiting.request.member);
+        self.held.push(waiting);
+    }
+
+    /// The member is gone, or has said something newer.
+    pub(super) fn forget_held(&mut self, member: &str) {
+        self.held.retain(|held| held.request.member != member);
+    }
+
+    /// Those may be heard that are owed nothing any more.
+    pub(super) fn release_held(&mut self) {
+        for held in core::mem::take(&mut self.held) {
+            if self.owes_answer(&held.request) {
+                self.held.push(held);
+            } else {
+                self.waiting.push_back(held);
+            }
+        }
     }
 
     /// Whose next heartbeat would change something: one member where a target is due, then those who are on the way.

@@ -12,6 +12,7 @@ impl Node {
     pub(super) fn member_gone(&mut self, name: &str, member: &str) {
         let Some(office) = self.office(name) else { return };
         let watch = office.watches.remove(member);
+        office.forget_held(member);
         if office.machine.is_none() {
             office.gone.push(member.to_string());
         }
