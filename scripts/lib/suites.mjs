@@ -77,6 +77,32 @@ export const SUITES = {
       { command: ['wasm-pack', 'test', '--node', '--', '--test', 'web_node'], count: countCargo },
     ],
   },
+  // By hand: what it needs of the system is large. Named Safari's driver, the runner drives what speaks the same.
+  webkit: {
+    byName: true,
+    needs: [],
+    minutes: 6,
+    env: {
+      WASM_BINDGEN_TEST_ONLY_WEB: '1',
+      WASM_BINDGEN_TEST_TIMEOUT: '90',
+      SAFARIDRIVER: '/usr/bin/WebKitWebDriver',
+      CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER: 'wasm-bindgen-test-runner',
+    },
+    commands: [
+      {
+        command: [
+          'xvfb-run',
+          '-a',
+          'cargo',
+          'test',
+          '--target',
+          'wasm32-unknown-unknown',
+          ...IN_BROWSERS.slice(1),
+        ],
+        count: countCargo,
+      },
+    ],
+  },
   ts: { needs: ['page', 'collector', 'dist'], minutes: 2, commands: [vitest('ts')] },
   e2e: { needs: ['page', 'collector', 'dist', 'demo'], minutes: 8, commands: [vitest('e2e')] },
   packaging: { needs: ['page', 'collector', 'dist'], minutes: 3, commands: [vitest('packaging')] },

@@ -71,9 +71,14 @@ export function failGet(times, name, message) {
   replaceFor(times, IDBObjectStore.prototype, 'get', function (original, args) {
     const request = original.apply(this, args)
     Object.defineProperty(request, 'error', { value: new DOMException(message, name) })
+    const { transaction } = this
     request.addEventListener('success', (event) => {
       event.stopImmediatePropagation()
+      let heard = false
+      transaction.addEventListener('error', () => (heard = true), { once: true })
       request.dispatchEvent(new Event('error', { bubbles: true, cancelable: true }))
+      // In WebKit what a page dispatches does not bubble.
+      if (!heard) transaction.dispatchEvent(new Event('error', { cancelable: true }))
     })
     return request
   })
@@ -128,9 +133,11 @@ export function refuseCommit(times, name) {
 /** Whether the page may ask for commits: see `Connection::commits`. */
 export const commits = () => typeof InternalError === 'undefined'
 
-/** What the browser says of the origin's room. */
+/** What the browser says of the origin's room; WebKitGTK never does. */
 export function estimate(usage, quota) {
-  replace(Object.getPrototypeOf(navigator.storage), 'estimate', async () => ({ usage, quota }))
+  const answer = async () => ({ usage, quota })
+  if (navigator.storage) replace(Object.getPrototypeOf(navigator.storage), 'estimate', answer)
+  else replace(navigator, 'storage', { estimate: answer })
 }
 
 // Connections
