@@ -106,14 +106,14 @@ impl Node {
             transaction;
         let mut groups: Vec<CommitOffsets> = Vec::new();
         for Consumed { group, member, position } in offsets {
-            let (topic, partition, offset, metadata) = position;
-            let row = topics.get(&topic).filter(|row| (0..row.partitions).contains(&partition));
+            let (name, partition, offset, metadata) = position;
+            let row = topics.get(&name).filter(|row| (0..row.partitions).contains(&partition));
             let topic = row.ok_or_else(|| unknown_partition(partition))?.id;
             let committed = CommittedOffset { offset, metadata, at: self.now.timestamp };
             let tp = TopicPartition { topic, partition };
             let member = match member {
                 Some(member) => Some(member),
-                None => self.owner_of(&group, tp)?,
+                None => self.owner_of(&group, &name, tp)?,
             };
             let commit = OffsetCommit { tp, committed };
             match groups.iter_mut().find(|known| known.group == group && known.member == member) {

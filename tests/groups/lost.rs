@@ -22,17 +22,12 @@ fn busy(world: &mut Tabs) -> i32 {
     lost
 }
 
-#[test]
-fn a_transaction_over_what_was_lost_is_refused_though_nobody_is_left_in_the_group() {
-    let mut world = group(2, 2);
-    let lost = busy(&mut world);
+/// The second tab commits a transaction over a record that it has read there; nobody is left in the group.
+fn transaction_over(world: &mut Tabs, lost: i32) -> Result<Answer, Error> {
     let Ok(Answer::Producer(producer_id, epoch)) = world.ask(1, Call::InitTransactions("mover".into()))
     else {
         panic!("no producer")
     };
-    let leave = world.call(0, Call::Leave(CONSUMER));
-    assert!(world.answer(0, leave).is_ok());
-    assert!(world.group().state.members.is_empty());
     let transaction = Transaction {
         transactional_id: "mover".into(),
         producer_id,
@@ -42,8 +37,28 @@ fn a_transaction_over_what_was_lost_is_refused_though_nobody_is_left_in_the_grou
         sends: vec![("out".into(), FrameWriter::default().frame(0, 5, None, Some(b"A")).0)],
         offsets: vec![Consumed { group: "g".into(), member: None, position: ("t".into(), lost, 1, None) }],
     };
-    let refused = world.ask(1, Call::CommitTransaction(Box::new(transaction)));
-    assert_eq!(code(refused), Code::UnknownMemberId);
+    world.ask(1, Call::CommitTransaction(Box::new(transaction)))
+}
+
+#[test]
+fn a_transaction_over_what_was_lost_is_refused_though_nobody_is_left_in_the_group() {
+    let mut world = group(2, 2);
+    let lost = busy(&mut world);
+    let leave = world.call(0, Call::Leave(CONSUMER));
+    assert!(world.answer(0, leave).is_ok());
+    assert!(world.group().state.members.is_empty());
+    assert_eq!(code(transaction_over(&mut world, lost)), Code::UnknownMemberId);
+}
+
+#[test]
+fn a_transaction_over_what_was_lost_is_refused_though_the_topic_is_another_one_by_now() {
+    let mut world = group(2, 2);
+    let lost = busy(&mut world);
+    let leave = world.call(0, Call::Leave(CONSUMER));
+    assert!(world.answer(0, leave).is_ok());
+    world.ask(0, Call::DeleteTopic("t".into())).unwrap();
+    world.create_topic(0, "t", 2);
+    assert_eq!(code(transaction_over(&mut world, lost)), Code::UnknownMemberId);
 }
 
 #[test]

@@ -49,6 +49,7 @@ impl Node {
     pub(in crate::node) fn owner_of(
         &mut self,
         group: &str,
+        name: &str,
         tp: TopicPartition,
     ) -> Result<Option<Committer>, Error> {
         let reads = |consumer: &Consumer| {
@@ -60,7 +61,8 @@ impl Node {
             if member.consumer.group() != group {
                 continue;
             }
-            if member.steps.lost(|lost| lost == tp) {
+            // By its name: the log may have been wiped since, and the topic be another one.
+            if member.has_lost(name, tp.partition) {
                 return Err(lost(tp));
             }
             if reads(&member.consumer) {
