@@ -1,7 +1,7 @@
 use std::rc::Rc;
 
 use super::{AnyOp, AnyReply, Event, Node, Output, Pending};
-use crate::base::{Error, Offset, TopicPartition};
+use crate::base::{Code, Error, Offset, TopicPartition};
 use crate::client::forwarder::ForwarderOp;
 use crate::log::ops::{Damaged, ListOffsets, SetAside};
 
@@ -56,10 +56,12 @@ impl Node {
             return self.store(place.into(), Pending::Repair(tp, repair));
         }
         let Repair { pending, op, error, found, .. } = *repair;
-        if found {
-            self.store_again(op, pending);
-        } else {
-            self.concluded(pending, Err(error));
+        match pending {
+            pending if found => self.store_again(op, pending),
+            // Nothing was found twice: whatever is damaged, it is nothing that can be set aside.
+            Pending::Mended(pending) => self.concluded(*pending, Err(error)),
+            // Another transaction, of this tab or of another, has set it aside meanwhile.
+            pending => self.store_again(op, Pending::Mended(Box::new(pending))),
         }
     }
 
@@ -75,7 +77,11 @@ impl Node {
                 damaged.into_iter().for_each(|damaged| self.tell_damage(tp, damaged));
                 self.repair(repair);
             }
-            // The next one that reads there tries again.
+            // Not that there is damage, but that storage failed, says whether it is worth while to try again.
+            Err(error) if error.retriable() => {
+                let failed = Error::new(Code::StorageFailed, error.message());
+                self.concluded(repair.pending, Err(failed));
+            }
             _ => self.concluded(repair.pending, Err(repair.error)),
         }
     }

@@ -39,6 +39,7 @@ impl Node {
             Pending::Group(step) => self.group_stored(step, result),
             Pending::Maintenance(id, step) => self.maintained(id, step, result),
             Pending::Repair(tp, repair) => self.repaired(tp, repair, result),
+            Pending::Mended(pending) => self.concluded(*pending, result),
             Pending::Relief(task) => self.relieved(task, result),
             Pending::Topic(_) | Pending::Learn(_) | Pending::Append | Pending::Sync(..) => {}
         }

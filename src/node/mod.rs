@@ -102,7 +102,10 @@ enum Pending {
     Topic(String),
     Learn(String),
     Append,
-    InitTransactions { call: CallId, transactional_id: String },
+    InitTransactions {
+        call: CallId,
+        transactional_id: String,
+    },
     CommitTransaction(Rc<CommitTransaction>),
     Sync(Vec<CallId>, u32),
     Consumer(ConsumerId, consumers::Step),
@@ -110,6 +113,8 @@ enum Pending {
     Group(groups::Step),
     Maintenance(u64, maintenance::Step),
     Repair(TopicPartition, Box<damage::Repair>),
+    /// It met damage that was not found again.
+    Mended(Box<Pending>),
     Relief(relief::Task),
 }
 

@@ -1,9 +1,9 @@
 //! A node that meets damaged batches goes on behind them, and says what is gone.
 
-use headwater::base::{Code, TopicPartition};
+use headwater::base::{Code, Error, TopicPartition};
 use headwater::log::ops::{DescribeTopic, SetAside};
 use headwater::log::{Store, batch_key};
-use headwater::node::{Answer, Call, Event};
+use headwater::node::{Answer, AnyOp, Call, Event};
 
 use crate::support::origin::Origin;
 
@@ -67,4 +67,52 @@ fn damage_that_is_not_in_a_batch_is_an_error_that_names_the_row() {
     assert_eq!((error.code(), error.retriable()), (Code::StorageCorrupt, false));
     assert!(error.message().contains("\"events\""), "{error}");
     origin.send(two, "others", "b").unwrap();
+}
+
+#[test]
+fn damage_that_another_tab_has_set_aside_meanwhile_is_none() {
+    let mut origin = Origin::default();
+    let (one, two) = (origin.node(), origin.node());
+    for value in ["a", "b"] {
+        origin.send(one, "events", value).unwrap();
+    }
+    damage(&mut origin, 1, 63);
+    origin.fault = Some(|op, table| {
+        if let AnyOp::SetAside(op) = op {
+            table.run(op).unwrap();
+        }
+        None
+    });
+    assert_eq!(origin.send(two, "events", "c").unwrap(), 2);
+}
+
+#[test]
+fn damage_that_storage_keeps_from_being_set_aside_is_so_later() {
+    let mut origin = Origin::default();
+    let (one, two) = (origin.node(), origin.node());
+    for value in ["a", "b"] {
+        origin.send(one, "events", value).unwrap();
+    }
+    damage(&mut origin, 1, 63);
+    origin.fault = Some(|op, _| {
+        let failed = || Err(Error::new(Code::StorageFailed, "nothing was written"));
+        matches!(op, AnyOp::SetAside(_)).then(failed)
+    });
+    let failed = origin.send(two, "events", "c").unwrap_err();
+    assert_eq!((failed.code(), failed.retriable()), (Code::StorageFailed, true));
+    origin.fault = None;
+    assert_eq!(origin.send(two, "events", "c").unwrap(), 2);
+    assert_eq!(told(&mut origin), [("events".to_string(), 0, 1, 1)]);
+}
+
+#[test]
+fn damage_that_cannot_be_set_aside_fails_what_meets_it() {
+    let mut origin = Origin::default();
+    let one = origin.node();
+    origin.send(one, "events", "a").unwrap();
+    origin.fault = Some(|op, _| {
+        let failed = || Err(Error::new(Code::CorruptMessage, "for ever"));
+        matches!(op, AnyOp::Append(_)).then(failed)
+    });
+    assert_eq!(origin.send(one, "events", "b").unwrap_err().code(), Code::CorruptMessage);
 }
