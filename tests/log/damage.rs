@@ -62,6 +62,19 @@ fn a_damaged_batch_is_kept_and_its_offsets_are_passed_over() {
 }
 
 #[test]
+fn a_damaged_batch_is_no_longer_than_the_next_one_lets_it_be() {
+    let mut table = Table::default();
+    let (row, tp) = filled(&mut table);
+    let mut two = producer(&mut table, &row, 2);
+    send(&mut table, &mut two, &row, 4, &["c"]);
+    damage(&mut table, tp, 2, 70);
+    // The one that follows it is just beyond what is looked at.
+    let aside = table.run(&SetAside { tp, from: 0, limit: 1 }).unwrap();
+    assert_eq!(aside.iter().map(|damaged| (damaged.first, damaged.last)).collect::<Vec<_>>(), [(2, 3)]);
+    assert_eq!(values(&mut table, tp, 2).iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [4, 5, 6]);
+}
+
+#[test]
 fn no_offset_of_a_damaged_last_batch_is_used_again() {
     // Beyond its payload, every field that says how many records there were.
     for at in [70, 16, 10, 23, 24, 25, 26, 57, 60, 3] {

@@ -67,7 +67,8 @@ impl Op for SetAside {
         let scans = vec![
             Scan::Get(Store::Partitions, partition_key(self.tp)),
             Scan::Last { store: Store::Batches, from: low, to: next.clone() },
-            Scan::Range { store: Store::Batches, from: next, to, limit: self.limit },
+            // One more, where the last of them ends.
+            Scan::Range { store: Store::Batches, from: next, to, limit: self.limit.saturating_add(1) },
             rows::last_batch(self.tp),
         ];
         Plan::write(scans, vec![Store::Partitions, Store::Batches, Store::Meta], Durability::Strict)
@@ -75,16 +76,17 @@ impl Op for SetAside {
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Self::Reply>, Error> {
         let row = rows::partition(self.tp, rows.value(0))?;
-        let seen = || rows.all(1).iter().chain(rows.all(2)).chain(rows.all(3));
+        let seen = |count| rows.all(1).iter().chain(rows.all(2).iter().take(count)).chain(rows.all(3));
         let mut applied = Applied::reply(Vec::new());
         let mut done: Option<&Key> = None;
-        for (key, bytes) in seen() {
+        for (key, bytes) in seen(self.limit) {
             let Err(error) = rows::sound(key, bytes) else { continue };
             let Some(first) = rows::base_of(key).filter(|_| done.is_none_or(|done| done < key)) else {
                 continue;
             };
             done = Some(key);
-            let follower = seen().filter_map(|(key, _)| rows::base_of(key)).find(|base| *base > first);
+            let follower =
+                seen(usize::MAX).filter_map(|(key, _)| rows::base_of(key)).find(|base| *base > first);
             let last = follower.map_or_else(|| first + Self::claimed(bytes), |base| base - 1);
             applied.writes.extend(self.replace(key, bytes, first, last));
             applied.reply.push(Damaged { first, last, error });
