@@ -113,8 +113,8 @@ export class Producer extends Client<ProducerEvents, ConnectionPayloads> {
   }
 
   /**
-   * Aborts an open transaction that is not being committed, waits until what was sent survives a power cut, then lets go of the log. Once `signal` is
-   * aborted it waits no longer.
+   * Aborts an open transaction that is not being committed, waits until what was sent survives a power cut, then lets go
+   * of the log. Once `signal` is aborted it waits no longer.
    */
   async disconnect({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
     const { connection } = this
