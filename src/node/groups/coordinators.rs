@@ -64,8 +64,6 @@ impl Node {
         let config = GroupConfig { ping_timeout_ms: PING_MS, ..GroupConfig::default() };
         office.machine = Some(Coordinator::load(now, name.to_string(), Rc::new(row.state), config, seed));
         office.pulse_at = pulse_at;
-        // Whoever hears of a new coordinator tells it everything.
-        office.asked = true;
         let (term, gone) = (office.term.clone(), core::mem::take(&mut office.gone));
         // Another one may have claimed the group since.
         if !self.heard(&term) {
@@ -76,6 +74,10 @@ impl Node {
         self.look_up_topics(name);
         for member in gone {
             self.end_member(name, &member);
+        }
+        if let Some(office) = self.office(name) {
+            // Whoever hears of a new coordinator tells it everything.
+            office.asked = true;
         }
         self.attend_soon(name);
         self.exit_group(name);
@@ -232,11 +234,15 @@ impl Node {
     fn write(&mut self, name: &str) {
         let now = self.now.instant;
         let Some(office) = self.office(name) else { return };
+        let asked = core::mem::take(&mut office.asked);
         let Some(machine) = &office.machine else { return };
         if office.writing_since.is_some() || office.retry_at.is_some() || office.stored == office.version {
             return;
         }
         office.writing_since = Some(now);
+        if asked {
+            office.told = office.version;
+        }
         let (epoch, version) = (office.term.epoch, office.version);
         let write = WriteGroup {
             group: name.to_string(),
@@ -293,9 +299,6 @@ impl Node {
             return;
         }
         office.told = office.stored;
-        if core::mem::take(&mut office.asked) {
-            return;
-        }
         let members = office.news();
         self.signal(name, Signal::News, members);
     }

@@ -46,7 +46,7 @@ pub(super) struct Office {
     sure_at: Option<u64>,
     /// The change that members were told of last.
     pub(super) told: u64,
-    /// All members are asked already, and will hear what the next write stores.
+    /// All members are asked already, and will hear what is written now.
     pub(super) asked: bool,
     /// When the topics are looked up although nobody said that they changed: what was said may be lost.
     refresh_at: Instant,
