@@ -256,6 +256,7 @@ impl World {
     }
 
     pub fn heard(&mut self, page: PageId, event: &Event) {
+        self.hear_of_damage(page, event);
         if let Event::Forwarder(_, _, headwater::client::forwarder::Event::Stuck { error, .. }) = event {
             self.say(|| format!("page {page} is stuck: {error}"));
         }

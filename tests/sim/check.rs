@@ -9,6 +9,7 @@ use headwater::log::{Store, Write, partition_key};
 use super::app::FORWARDED;
 use super::broker::Place;
 use super::page::PageId;
+use super::plan::Fault;
 use super::shadow::Shadow;
 use super::world::World;
 
@@ -22,6 +23,7 @@ impl World {
             self.violated(wrong);
         }
         self.check_bundles(origin, &changes.appended);
+        self.check_set_aside(page, writes);
         self.producers_written(origin, writes);
         for (tp, offset, name) in changes.appended {
             self.check_moved(origin, &name);
@@ -58,7 +60,8 @@ impl World {
     fn appended_again(&mut self, name: &str, before: Place, tp: TopicPartition, offset: Offset) {
         let start =
             self.origins[before.profile].shadow.partitions.get(&before.tp).map_or(0, |part| part.start);
-        if before.offset < start && before.tp == tp {
+        let damaged = self.damages.names.contains(name);
+        if damaged || before.offset < start && before.tp == tp {
             self.broker.excused.insert(name.to_string());
         } else {
             self.violated(format!("twice: {name} is at {before:?} and at {offset} of {tp:?}"));
@@ -183,6 +186,7 @@ impl World {
     pub fn check_in_the_end(&mut self) {
         self.check_repeated();
         self.check_moved_in_the_end();
+        self.check_damage_in_the_end();
         let mut wrong = Vec::new();
         for origin in &self.origins {
             for (tp, part) in &origin.shadow.partitions {
@@ -197,7 +201,8 @@ impl World {
                 wrong.push("lost: the log does not hold what was written to it".into());
             }
         }
-        if !self.plan.scenario.may_be_uncertain() && self.broker.uncertain > 0 {
+        let uncertain = self.plan.scenario.may_be_uncertain() || self.plan.has(Fault::Corrupt);
+        if !uncertain && self.broker.uncertain > 0 {
             wrong.push(format!("uncertain: {} records, and nothing was taken away", self.broker.uncertain));
         }
         wrong.into_iter().for_each(|wrong| self.violated(wrong));

@@ -88,6 +88,11 @@ impl Disk {
         self.relaxed.clear();
     }
 
+    /// The bytes of a row change by themselves.
+    pub fn spoil(&mut self, store: Store, key: Key, value: Value) {
+        self.rows.insert((store, key), value);
+    }
+
     pub fn delete(&mut self, store: Store, key: &Key) {
         self.rows.remove(&(store, key.clone()));
         self.relaxed.clear();

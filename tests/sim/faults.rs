@@ -72,6 +72,7 @@ impl World {
             }
             Fault::Quota => self.origins[origin].full_until = self.time + self.random.below(5_000),
             Fault::Away => self.away(origin, page),
+            Fault::Corrupt => self.corrupt(origin),
             Fault::StealMember => self.steal_member(origin, page),
             Fault::GiveUp => self.give_up(origin),
             Fault::Power => self.power(origin),
@@ -342,7 +343,8 @@ impl World {
         self.broker.given_up.extend(names);
         let trim = Trim { topic: FORWARDED.into(), tp, before: Some(before), undelivered: true };
         let disk = &mut self.origins[origin].database.disk;
-        let (_, writes) = disk.transact(&trim, Durability::Strict).expect("a trim within the log");
+        // What is damaged there is for a page to set aside.
+        let Ok((_, writes)) = disk.transact(&trim, Durability::Strict) else { return };
         self.wrote(origin, usize::MAX, &writes);
     }
 

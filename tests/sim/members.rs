@@ -112,6 +112,12 @@ impl World {
             if let Some(record) = missing {
                 wrong.push(format!("skipped: page {page} was not handed {record:?} of {tp:?}"));
             }
+            let unheard = |(offset, name): &&(Offset, String)| {
+                part.at(*offset).is_none() && !self.broker.places.contains_key(name)
+            };
+            if let Some(record) = handed.iter().find(unheard) {
+                wrong.push(format!("made up: page {page} was handed {record:?} of {tp:?}"));
+            }
             let other =
                 handed.iter().find(|(offset, name)| part.at(*offset).is_some_and(|there| there != name));
             if let Some(record) = other {

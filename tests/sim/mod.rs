@@ -7,6 +7,7 @@ mod app;
 mod broker;
 mod check;
 mod consume;
+mod damage;
 mod disk;
 mod faults;
 mod locks;

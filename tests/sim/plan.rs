@@ -113,6 +113,8 @@ named! {
         Away = "away",
         /// A member's lock is stolen: its coordinator takes it for dead.
         StealMember = "steal-member",
+        /// A byte of a stored batch changes.
+        Corrupt = "corrupt",
         /// Applications transform what they read, in transactions with the offsets that they have consumed.
         Consume = "consume",
     }
@@ -202,7 +204,7 @@ const TABS: &[Fault] = &[
 const HARMFUL: &[Fault] =
     &[Fault::Sleep, Fault::Night, Fault::Unclean, Fault::Recreate, Fault::Wipe, Fault::Admin, Fault::GiveUp];
 /// These may be in any world; what a seed chose before there were any is as it was.
-const LATER: &[Fault] = &[Fault::Consume, Fault::Away, Fault::StealMember];
+const LATER: &[Fault] = &[Fault::Consume, Fault::Away, Fault::StealMember, Fault::Corrupt];
 /// A copy that sends what the other one delivered before the broker forgot it, and one that begins an epoch by
 /// itself, can double: these bounds are documented, so none of it happens here.
 const COPIES: &[Fault] = &[
@@ -307,7 +309,9 @@ impl Plan {
             faults.push(Fault::Transact);
         }
         for fault in LATER {
-            if between(0, 2) == 0 && wish.only.is_none() && !wish.without.contains(fault) {
+            // Which of two copies has what the other one lost, nobody can say.
+            let fits = *fault != Fault::Corrupt || scenario != Scenario::Copies;
+            if between(0, 2) == 0 && fits && wish.only.is_none() && !wish.without.contains(fault) {
                 faults.push(*fault);
             }
         }

@@ -6,6 +6,7 @@ use headwater::base::{Offset, Reader, TopicId, TopicPartition};
 use headwater::log::batch::{BatchHeader, records};
 use headwater::log::{PartitionRow, Store, Write, delivered};
 
+use super::damage::sound;
 use super::disk::Disk;
 use super::storage::put_in;
 
@@ -150,6 +151,11 @@ impl Shadow {
     fn put_batch(&mut self, key: &[u8], value: &[u8], changes: &mut Changes) {
         let tp = partition_of(&key[..20]);
         let base = Offset::from_be_bytes(key[20..].try_into().expect("an offset"));
+        if !sound(key, value) {
+            // Its records are nobody's any more, and its offsets stay its own.
+            self.partitions.entry(tp).or_default().batches.entry(base).or_insert((base, Vec::new()));
+            return;
+        }
         let header = BatchHeader::read(value).expect("a stored batch has a header");
         let read = records(value).expect("uncompressed").map(|record| record.expect("whole"));
         let named = |record: headwater::log::batch::Record<'_>| {
@@ -162,7 +168,7 @@ impl Shadow {
             changes.wrong.push(format!("base: a batch at {base} of {tp:?} says {}", header.base_offset));
         }
         if let Some((_, before)) = part.batches.get(&base) {
-            if !names.iter().all(|record| before.contains(record)) {
+            if !names.iter().all(|record| before.contains(record)) || names.is_empty() && !before.is_empty() {
                 changes.wrong.push(format!("overwritten: the batch at {base} of {tp:?}"));
             }
         } else {
@@ -176,6 +182,13 @@ impl Shadow {
         }
         part.end = part.end.max(header.next_offset());
         part.batches.insert(base, (header.next_offset(), names));
+    }
+
+    /// A batch was damaged: answers the records that are gone with it.
+    pub fn spoil(&mut self, tp: TopicPartition, base: Offset) -> Vec<String> {
+        let batch = self.partitions.get_mut(&tp).and_then(|part| part.batches.get_mut(&base));
+        let gone = batch.map(|(_, names)| core::mem::take(names)).unwrap_or_default();
+        gone.into_iter().map(|(_, name)| name).collect()
     }
 
     /// Rows go; answers the partitions that they were of.

@@ -11,6 +11,7 @@ use headwater::group::GroupRow;
 use headwater::node::{ForwarderId, Input, LockId, Output};
 
 use super::broker::Broker;
+use super::damage::Damages;
 use super::disk::Disk;
 use super::locks::Locks;
 use super::members::ReaderId;
@@ -137,6 +138,7 @@ pub struct World {
     pub repeated: Vec<(String, ReaderId, ReaderId)>,
     pub bundles: Bundles,
     pub moved: Moved,
+    pub damages: Damages,
     pub names: u64,
     pub calls: u64,
     pub faulty: bool,
@@ -166,6 +168,7 @@ impl World {
             repeated: Vec::new(),
             bundles: Bundles::default(),
             moved: Moved::default(),
+            damages: Damages::default(),
             names: 0,
             calls: 0,
             faulty: true,
