@@ -1,7 +1,7 @@
 //! An application that is busy with records of a partition which its member has lost meanwhile.
 
 use headwater::log::Durability;
-use headwater::node::{Consumed, Transaction};
+use headwater::node::{Consumed, Message, Transaction};
 
 use super::*;
 use crate::support::FrameWriter;
@@ -75,4 +75,24 @@ fn a_seek_in_what_was_lost_does_not_meet_it_when_it_comes_back() {
     assert_eq!(world.owned(1), [0, 1]);
     world.send(0, "t", lost, "c");
     assert_eq!(world.read(1), ["c"]);
+}
+
+#[test]
+fn a_seek_that_ends_while_a_topic_is_looked_up_leaves_no_assigned_partition_unread() {
+    let mut world = group(3, 3);
+    let (own, gained) = (world.owned(1)[0], world.owned(2)[0]);
+    world.send(0, "t", gained, "a");
+    world.late_storage = Some(1);
+    world.command(1, Command::Seek("t".into(), own, -2));
+    world.handle(1, Input::Message(Message::TopicChanged("t".into())));
+    let leave = world.call(2, Call::Leave(CONSUMER));
+    assert!(world.answer(2, leave).is_ok());
+    let leave = world.call(0, Call::Leave(CONSUMER));
+    assert!(world.answer(0, leave).is_ok());
+    world.pass(1_000);
+    world.late_storage = None;
+    world.run();
+    world.pass(1_000);
+    assert_eq!(world.owned(1), [0, 1, 2]);
+    assert_eq!(world.read(1), ["a"]);
 }

@@ -223,6 +223,7 @@ impl Node {
             // A topic that was created anew has another id: what is known here is old.
             return self.look_again(id);
         }
+        step.asked = true;
         let subscriptions = &member.subscriptions;
         let partitions = step.partitions.iter().filter_map(|tp| {
             let (name, _) = named(tp.topic)?;
@@ -244,7 +245,8 @@ impl Node {
     pub(super) fn positions_found(&mut self, id: ConsumerId) {
         let Some(member) = self.consumers.get(id) else { return };
         if let Some(step) = member.steps.unready() {
-            step.ready = true;
+            // Where its topic is looked up still, what was found is what a seek has asked for.
+            step.ready = step.asked;
         }
         self.assigned_alone(id);
         let Some(member) = self.consumers.get(id) else { return };

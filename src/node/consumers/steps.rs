@@ -53,6 +53,8 @@ pub(super) struct Step {
     pub(super) ready: bool,
     /// The names of its topics were looked up once more.
     pub(super) looked: bool,
+    /// Its positions are being looked up, not those of others.
+    pub(super) asked: bool,
     /// True while the member waits for the application.
     pub(super) awaited: bool,
     pub(super) error: Option<Error>,
@@ -61,7 +63,8 @@ pub(super) struct Step {
 impl Step {
     /// A step without partitions for which nobody waits.
     pub(super) fn new(kind: RebalanceKind) -> Self {
-        Self { kind, partitions: Partitions::new(), ready: true, looked: false, awaited: false, error: None }
+        let partitions = Partitions::new();
+        Self { kind, partitions, ready: true, looked: false, asked: false, awaited: false, error: None }
     }
 }
 
