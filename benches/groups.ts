@@ -216,13 +216,14 @@ export const idle: Part = async ({ full }) => {
     await Promise.all(tabs.map((tab) => tab.call('countTimers')))
     const [first] = tabs
     await first?.call('createTopic', 2 * count)
-    await sleep(2_000)
-    const nothing = await share(rig, seconds)
-    await Promise.all(tabs.map((tab) => tab.call('join', { heartbeatInterval: interval })))
     const listener = await rig.tab()
     await listener.call('listen')
+    await sleep(4 * interval)
+    const nothing = await share(rig, seconds)
+    await Promise.all(tabs.map((tab) => tab.call('join', { heartbeatInterval: interval })))
     await settled(tabs, 2 * count)
-    await sleep(2 * interval)
+    // Engines tidy up for a while after all that was loaded and compiled.
+    await sleep(4 * interval)
     const fired = async () => sum(await Promise.all(tabs.map((tab) => tab.call('timers'))))
     const [timers, messages] = [await fired(), await listener.call('messages')]
     const ours = await share(rig, seconds)
