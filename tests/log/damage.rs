@@ -44,6 +44,21 @@ fn a_fetch_ends_before_a_damaged_batch_and_says_so_where_it_begins_with_one() {
 }
 
 #[test]
+fn nobody_is_told_an_end_that_is_damaged() {
+    // Bytes of the base offset, which no checksum covers, and of the last offset's delta.
+    for at in [3, 6, 24, 26] {
+        let mut table = Table::default();
+        let (_, tp) = filled(&mut table);
+        damage(&mut table, tp, 4, at);
+        assert_eq!(fetch(&mut table, tp, 0), Err(Code::CorruptMessage), "byte {at}");
+        table.run(&SetAside { tp, from: 0, limit: 1 }).unwrap();
+        let end = table.run(&ListBounds { partitions: vec![tp] }).unwrap()[0].end;
+        let fetched = table.run(&Fetch { tp, offset: 0, batches_max: 1 }).unwrap();
+        assert_eq!((fetched.end, fetched.batches.len()), (end, 1), "byte {at}");
+    }
+}
+
+#[test]
 fn a_damaged_batch_is_kept_and_its_offsets_are_passed_over() {
     let mut table = Table::default();
     let (_, tp) = filled(&mut table);

@@ -1,10 +1,10 @@
 use crate::base::{Error, Offset, TopicPartition};
 use crate::log::batch;
 use crate::log::rows;
-use crate::log::{Applied, Op, Plan, Rows, Scan, Store, batch_key, batch_range, partition_key};
+use crate::log::{Applied, Op, Plan, Rows, Scan, Store, batch_range, partition_key};
 
 /// Reads whole batches from an offset on. A damaged one is an error, [`Code::CorruptMessage`](crate::base::Code), where
-/// it is the first; see [`super::SetAside`].
+/// it is the first or the last; see [`super::SetAside`].
 #[derive(Clone, Debug)]
 pub struct Fetch {
     /// Where to read.
@@ -42,15 +42,8 @@ impl Op for Fetch {
 
     fn apply(&self, rows: &Rows) -> Result<Applied<Fetched>, Error> {
         let row = rows::partition(self.tp, rows.value(0))?;
-        // A damaged end would make the records that are wanted lie beyond it. While they come before the last batch, it
-        // need not be looked at closely.
-        let last = rows.first(1);
-        let before = last.is_some_and(|(key, _)| *key > batch_key(self.tp, self.offset));
-        let end = if before {
-            rows::end_offset(&row, rows.value(1))?.max(self.offset.saturating_add(1))
-        } else {
-            rows::sound_end(&row, last)?
-        };
+        // Readers are told the end: where it is damaged, it is mended first.
+        let end = rows::sound_end(&row, rows.first(1))?;
         let mut batches = Vec::new();
         if (row.start..end).contains(&self.offset) {
             for (key, bytes) in rows.all(2).iter().chain(rows.all(3)) {
