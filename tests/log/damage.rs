@@ -3,9 +3,10 @@
 use headwater::base::{Code, Offset, TopicConfig, TopicPartition};
 use headwater::log::batch::{BatchHeader, check};
 use headwater::log::ops::{
-    CreateTopic, DeleteTopic, DescribeTopic, Fetch, ListBounds, ListTopics, Purge, SetAside,
+    Append, AppendEntry, CreateTopic, DeleteTopic, DescribeTopic, Fetch, ListBounds, ListTopics, Purge,
+    SetAside,
 };
-use headwater::log::{Store, TopicRow, batch_key, partition_key};
+use headwater::log::{Durability, Store, TopicRow, batch_key, partition_key};
 use proptest::prelude::*;
 
 use crate::bench::{NAME, Table, created, producer, send, values};
@@ -56,6 +57,17 @@ fn nobody_is_told_an_end_that_is_damaged() {
         let fetched = table.run(&Fetch { tp, offset: 0, batches_max: 1 }).unwrap();
         assert_eq!((fetched.end, fetched.batches.len()), (end, 1), "byte {at}");
     }
+}
+
+#[test]
+fn an_append_that_is_looked_for_is_where_its_key_says() {
+    let mut table = Table::default();
+    let (_, tp) = filled(&mut table);
+    let batches = vec![table.rows[&(Store::Batches, batch_key(tp, 2))].clone()];
+    damage(&mut table, tp, 2, 1);
+    let entries = vec![AppendEntry { tp, batches, expected: None, attempted_from: Some(0) }];
+    let landed = table.run(&Append { entries, durability: Durability::Relaxed }).unwrap();
+    assert_eq!(landed[0].as_ref().unwrap().base, 2);
 }
 
 #[test]
